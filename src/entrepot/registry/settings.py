@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of what the registry accepts: ``storage.delete``, ``readonly``, ``validation``, ``catalog``, ``tags``."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One entry of ``validation.manifests.indexes.platformlist``."""
+
+    architecture: str
+    os: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSettings:
+    """``validation`` (compat.md 1.2, 9.2).
+
+    ``urls_allow``/``urls_deny`` are regular expressions over the ``urls`` of layers; None means the key is absent.
+    ``sparse`` (ours: ``validation.manifests.sparse``) accepts manifests whose blobs or children are not here.
+    """
+
+    disabled: bool = False
+    urls_allow: tuple[str, ...] = ()
+    urls_deny: tuple[str, ...] = ()
+    platforms: Literal["all", "none", "list"] = "all"
+    platformlist: tuple[Platform, ...] = ()
+    sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """All that this room is told."""
+
+    delete_enabled: bool = False
+    readonly: bool = False
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    catalog_max: int = 1000
+    tags_max: int = 1000
