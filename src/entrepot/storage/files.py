@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that survive a power cut: the few primitives on which the filesystem storage stands. All block.
+
+A file gets its name only after its bytes are on the disk, and the name is on the disk before the caller goes on:
+write a temporary file, fsync, rename, fsync the directory and each directory that was made for it.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from entrepot.oci.errors import StorageFull, Unavailable
+from entrepot.storage import layout
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_GONE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENOTDIR, errno.EMFILE, errno.ENFILE}
+
+
+@contextlib.contextmanager
+def translated(root: Path) -> Iterator[None]:
+    """Turn errors of the operating system into what a client can be told."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull("the disk of the registry is full; space must be freed there") from error
+        if error.errno in _GONE or not root.exists():
+            raise Unavailable(f"the registry's storage cannot be used: {error.strerror}") from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Durable files below ``root``. ``fsync`` and ``fsync_directory`` are :func:`sync_file` and :func:`sync_directory`,
+    or do nothing where the configuration gives up durability (``disk.fsync: false``).
+    """
+
+    root: Path
+    sync_file: Callable[[int], None]
+    sync_directory: Callable[[str], None]
+
+    def absolute(self, key: str) -> str:
+        """The path of a key of :mod:`entrepot.storage.layout`."""
+        return f"{self.root}/{key}"
+
+    def ensure_directory(self, path: str) -> None:
+        """Make ``path`` and its parents (never the root itself), durably."""
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            parent = os.path.dirname(path)
+            if len(parent) < len(str(self.root)):
+                raise Unavailable(f"the data directory {self.root} is gone; bring it back or restart") from None
+            self.ensure_directory(parent)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+        self.sync_directory(os.path.dirname(path))
+
+    def write(self, key: str, data: bytes) -> None:
+        """Give ``data`` the name ``key``, durably; what was there is replaced at once."""
+        temporary = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            write_all(descriptor, data)
+            self.sync_file(descriptor)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        finally:
+            os.close(descriptor)
+        self.rename(temporary, key)
+
+    def rename(self, source: str, key: str) -> None:
+        """Give the file ``source``, whose bytes are on the disk, the name ``key``, durably."""
+        target = self.absolute(key)
+        directory = os.path.dirname(target)
+        try:
+            os.rename(source, target)
+        except FileNotFoundError:
+            self.ensure_directory(directory)
+            os.rename(source, target)
+        self.sync_directory(directory)
+
+    def remove(self, key: str) -> bool:
+        """Remove a file durably; False where there was none."""
+        path = self.absolute(key)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return False
+        self.sync_directory(os.path.dirname(path))
+        return True
+
+    def remove_tree(self, key: str) -> None:
+        """Remove a directory with all in it, durably. Readers see it gone at once: it first loses its name."""
+        path = self.absolute(key)
+        grave = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
+        try:
+            os.rename(path, grave)
+        except FileNotFoundError:
+            return
+        self.sync_directory(os.path.dirname(path))
+        shutil.rmtree(grave, ignore_errors=True)
+
+    def read(self, key: str) -> bytes | None:
+        """A small file, or None where there is none."""
+        try:
+            descriptor = os.open(self.absolute(key), os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            return os.read(descriptor, 1 << 16)
+        finally:
+            os.close(descriptor)
+
+
+def sync_directory(path: str) -> None:
+    """fsync of a directory: the names in it survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write every byte; the kernel may take fewer at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def write_all_vectors(descriptor: int, chunks: list[bytes]) -> None:
+    """Write every byte of ``chunks`` in order, with one system call where the kernel takes them at once."""
+    total = sum(map(len, chunks))
+    written = os.writev(descriptor, chunks[:1024])
+    if written == total:
+        return
+    write_all(descriptor, memoryview(b"".join(chunks))[written:])

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blobs on a filesystem, and whether that filesystem can be used."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from typing import Protocol
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import BlobUnknown, StorageFull, Unavailable
+from entrepot.storage import layout
+from entrepot.storage.files import Files, translated
+
+READ_SIZE = 512 * 1024
+"""Bytes read at a time for a part of a blob; whole blobs are sent by the server itself, by path."""
+
+
+class FilesystemBlobs:
+    """The ``Blobs`` contract."""
+
+    def __init__(self, files: Files, pool: Executor) -> None:
+        self._files = files
+        self._pool = pool
+
+    async def stat(self, digest: Digest) -> int | None:
+        with translated(self._files.root):
+            try:
+                return os.stat(self._files.absolute(layout.blob_data(digest))).st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def path(self, digest: Digest) -> str | None:
+        return self._files.absolute(layout.blob_data(digest))
+
+    async def read(self, digest: Digest, start: int, end: int) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        with translated(self._files.root):
+            try:
+                descriptor = os.open(self._files.absolute(layout.blob_data(digest)), os.O_RDONLY)
+            except FileNotFoundError:
+                raise BlobUnknown(digest) from None
+        try:
+            while start < end:
+                size = min(READ_SIZE, end - start)
+                chunk = await loop.run_in_executor(self._pool, os.pread, descriptor, size, start)
+                if not chunk:
+                    raise Unavailable(f"the bytes of {digest} end early; run a check of the storage")
+                start += len(chunk)
+                yield chunk
+        finally:
+            os.close(descriptor)
+
+    async def put(self, digest: Digest, data: bytes) -> None:
+        def write() -> None:
+            with translated(self._files.root):
+                self._files.write(layout.blob_data(digest), data)
+
+        await asyncio.get_running_loop().run_in_executor(self._pool, write)
+
+
+class Space(Protocol):
+    """Asked before bytes are taken in."""
+
+    def require(self) -> None:
+        """Raises ``StorageFull`` where less than the reserve is free."""
+        ...
+
+
+class FilesystemHealth:
+    """The ``Health`` contract, and the reserve: uploads stop while index and deletes still can write."""
+
+    def __init__(self, files: Files, reserve: int) -> None:
+        self._files = files
+        self._reserve = reserve
+        found = os.stat(files.root)
+        self._identity = (found.st_dev, found.st_ino)
+
+    async def check(self) -> None:
+        self.require()
+        with translated(self._files.root):
+            if not os.access(self._files.root, os.W_OK):
+                raise Unavailable(f"the data directory {self._files.root} cannot be written")
+
+    def require(self) -> None:
+        """Raises ``Unavailable`` where the data directory is another than at the start (a disk that was unmounted:
+        writing on would fill the directory below it), ``StorageFull`` where less than the reserve is free.
+        """
+        root = self._files.root
+        try:
+            found = os.stat(root)
+            free = os.statvfs(root)
+        except OSError as error:
+            raise Unavailable(f"the data directory {root} is gone: {error.strerror}") from error
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise Unavailable(f"the data directory {root} is another one than at the start; restart the registry")
+        if free.f_bavail * free.f_frsize < self._reserve:
+            raise StorageFull(
+                f"less than the reserve of {self._reserve >> 20} MiB is free on the disk of the registry "
+                "(disk.reserve); free space there"
+            )

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Links on a filesystem: small files that hold a digest."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import TypeVar
+
+from entrepot.oci.digests import HEX_LENGTHS, Digest
+from entrepot.oci.errors import RegistryError
+from entrepot.oci.names import RepositoryName, Tag
+from entrepot.storage import layout
+from entrepot.storage.files import Files, translated
+
+Parsed = TypeVar("Parsed")
+
+
+class FilesystemLinks:
+    """The ``Links`` contract. Reads of one link take microseconds and stay on the loop; the rest goes to ``pool``."""
+
+    def __init__(self, files: Files, pool: Executor) -> None:
+        self._files = files
+        self._pool = pool
+
+    async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
+        return self._read(layout.tag_current(name, tag))
+
+    async def write_tags(self, name: RepositoryName, tags: tuple[Tag, ...], digest: Digest) -> None:
+        async with asyncio.TaskGroup() as group:
+            for tag in tags:
+                group.create_task(self._write(layout.tag_history(name, tag, digest), digest))
+        async with asyncio.TaskGroup() as group:
+            for tag in tags:
+                group.create_task(self._write(layout.tag_current(name, tag), digest))
+
+    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
+        await self._run(lambda: self._files.remove_tree(layout.tag_directory(name, tag)))
+
+    async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
+        return self._read(layout.revision_link(name, digest)) is not None
+
+    async def write_revision(self, name: RepositoryName, digest: Digest) -> None:
+        await self._write(layout.revision_link(name, digest), digest)
+
+    async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
+        await self._run(lambda: self._files.remove(layout.revision_link(name, digest)))
+
+    async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
+        return self._read(layout.layer_link(name, digest))
+
+    async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
+        await self._write(layout.layer_link(name, digest), digest)
+
+    async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
+        await self._run(lambda: self._files.remove(layout.layer_link(name, digest)))
+
+    async def repositories(self) -> AsyncIterator[RepositoryName]:
+        async for name, entries in self._walk():
+            if "_manifests" in entries or "_layers" in entries:
+                yield name
+
+    async def repositories_with_uploads(self) -> AsyncIterator[RepositoryName]:
+        """Repositories in which uploads began, whether or not they hold anything."""
+        async for name, entries in self._walk():
+            if "_uploads" in entries:
+                yield name
+
+    async def _walk(self) -> AsyncIterator[tuple[RepositoryName, list[str]]]:
+        waiting = [""]
+        while waiting:
+            prefix = waiting.pop()
+            entries = await self._run(partial(self._entries, f"{layout.REPOSITORIES}/{prefix}"))
+            name = _parsed(RepositoryName.parse, prefix)
+            if name is not None:
+                yield name, entries
+            nested = (entry for entry in entries if not entry.startswith("_"))
+            waiting += sorted((f"{prefix}/{entry}" if prefix else entry for entry in nested), reverse=True)
+
+    async def list_tags(self, name: RepositoryName) -> list[Tag]:
+        entries = await self._run(lambda: self._entries(layout.tags(name)))
+        return sorted(tag for entry in entries if (tag := _parsed(Tag.parse, entry)) is not None)
+
+    async def list_revisions(self, name: RepositoryName) -> list[Digest]:
+        return await self._run(lambda: self._digests(layout.revisions(name)))
+
+    async def list_layers(self, name: RepositoryName) -> list[Digest]:
+        return await self._run(lambda: self._digests(layout.layers(name)))
+
+    def _read(self, key: str) -> Digest | None:
+        with translated(self._files.root):
+            content = self._files.read(key)
+        return None if content is None else _parsed(Digest.parse, content.decode("utf-8", "replace").strip())
+
+    async def _write(self, key: str, digest: Digest) -> None:
+        if self._read(key) != digest:
+            await self._run(lambda: self._files.write(key, digest.encode()))
+        else:
+            await self._run(lambda: self._settle(key))
+
+    def _settle(self, key: str) -> None:
+        """A link that is there may be another process's, whose fsync is still under way: make it durable ourselves."""
+        path = self._files.absolute(key)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        try:
+            self._files.sync_file(descriptor)
+        finally:
+            os.close(descriptor)
+        self._files.sync_directory(os.path.dirname(path))
+
+    async def _run(self, work: Callable[[], Parsed]) -> Parsed:
+        def guarded() -> Parsed:
+            with translated(self._files.root):
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+
+    def _entries(self, key: str) -> list[str]:
+        try:
+            with os.scandir(self._files.absolute(key)) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=True)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _digests(self, key: str) -> list[Digest]:
+        found = []
+        for algorithm in HEX_LENGTHS:
+            for entry in self._entries(f"{key}/{algorithm}"):
+                digest = _parsed(Digest.parse, f"{algorithm}:{entry}")
+                if digest is not None and os.path.exists(self._files.absolute(f"{key}/{algorithm}/{entry}/link")):
+                    found.append(digest)
+        return sorted(found)
+
+
+def _parsed(parse: Callable[[str], Parsed], text: str) -> Parsed | None:
+    try:
+        return parse(text)
+    except RegistryError:
+        return None

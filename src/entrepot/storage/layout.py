@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every path in storage, as docker/distribution lays them out (compat.md 2.1), relative to the storage root.
+
+    docker/registry/v2/
+    ├── blobs/<alg>/<first 2 hex>/<hex>/data              bytes of layers, configs and manifests
+    └── repositories/<name>/
+        ├── _layers/<alg>/<hex>/link                      this repository holds this blob
+        ├── _manifests/revisions/<alg>/<hex>/link         this repository holds this manifest
+        ├── _manifests/tags/<tag>/current/link            what a tag points to
+        ├── _manifests/tags/<tag>/index/<alg>/<hex>/link  what it ever pointed to
+        └── _uploads/<id>/{data,startedat,digests}        an upload under way; `digests` is ours
+    entrepot/                                             ours; registry:2 never looks here
+    ├── index.sqlite3                                     the index, unless it is configured elsewhere
+    ├── holders/<uuid>                                    a lock for each process that may hold intents
+    └── tmp/                                              files on their way to a name
+
+A link's content is a digest, without a newline. All names come from checked values, so no path leaves the root.
+"""
+
+from uuid import UUID
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import RepositoryName, Tag
+
+V2 = "docker/registry/v2"
+BLOBS = f"{V2}/blobs"
+REPOSITORIES = f"{V2}/repositories"
+OWN = "entrepot"
+TEMPORARY = f"{OWN}/tmp"  # noqa: S108 - below the storage root, not the system's
+
+
+def blob_directory(digest: Digest) -> str:
+    """Where the bytes of ``digest`` lie."""
+    return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
+
+def blob_data(digest: Digest) -> str:
+    """The bytes themselves."""
+    return f"{blob_directory(digest)}/data"
+
+
+def repository(name: RepositoryName) -> str:
+    """A repository; others may be nested in it."""
+    return f"{REPOSITORIES}/{name}"
+
+
+def layers(name: RepositoryName) -> str:
+    """All links to blobs."""
+    return f"{repository(name)}/_layers"
+
+
+def layer_directory(name: RepositoryName, digest: Digest) -> str:
+    """The directory of one blob's link."""
+    return f"{layers(name)}/{digest.algorithm}/{digest.hex}"
+
+
+def layer_link(name: RepositoryName, digest: Digest) -> str:
+    """Membership of a blob."""
+    return f"{layer_directory(name, digest)}/link"
+
+
+def revisions(name: RepositoryName) -> str:
+    """All links to manifests."""
+    return f"{repository(name)}/_manifests/revisions"
+
+
+def revision_link(name: RepositoryName, digest: Digest) -> str:
+    """Membership of a manifest."""
+    return f"{revisions(name)}/{digest.algorithm}/{digest.hex}/link"
+
+
+def tags(name: RepositoryName) -> str:
+    """All tags."""
+    return f"{repository(name)}/_manifests/tags"
+
+
+def tag_directory(name: RepositoryName, tag: Tag) -> str:
+    """All that is kept of one tag."""
+    return f"{tags(name)}/{tag}"
+
+
+def tag_current(name: RepositoryName, tag: Tag) -> str:
+    """What the tag points to."""
+    return f"{tag_directory(name, tag)}/current/link"
+
+
+def tag_history(name: RepositoryName, tag: Tag, digest: Digest) -> str:
+    """That the tag ever pointed to ``digest``."""
+    return f"{tag_directory(name, tag)}/index/{digest.algorithm}/{digest.hex}/link"
+
+
+def uploads(name: RepositoryName) -> str:
+    """All uploads of a repository."""
+    return f"{repository(name)}/_uploads"
+
+
+def upload_directory(name: RepositoryName, upload: UUID) -> str:
+    """One upload."""
+    return f"{uploads(name)}/{upload}"

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What storage promises, whatever lies below. One contract suite (``tests/storage/contract``) holds for each.
+
+All methods raise :class:`entrepot.oci.errors.StorageFull` where space runs out, and
+:class:`entrepot.oci.errors.Unavailable` where the storage cannot be reached or written.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import RepositoryName, Tag
+
+
+class Blobs(Protocol):
+    """Bytes by digest. Visible whole or not at all; never changed, so writing twice is harmless."""
+
+    async def stat(self, digest: Digest) -> int | None:
+        """Size in bytes; None where there are none."""
+        ...
+
+    def path(self, digest: Digest) -> str | None:
+        """The file that holds the bytes, for a server that can send files; None where there is no such thing."""
+        ...
+
+    def read(self, digest: Digest, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from ``start`` to ``end`` (exclusive). Raises ``BlobUnknown`` at the first step if there are none.
+
+        The caller iterates to the end or calls ``aclose``.
+        """
+        ...
+
+    async def put(self, digest: Digest, data: bytes) -> None:
+        """Keep ``data`` (a few MiB at most), whose digest the caller has verified. Durable on return."""
+        ...
+
+
+class Links(Protocol):
+    """Names: what a repository holds and what its tags point to. Each write is durable on return.
+
+    Writing what is there and removing what is not are no errors. A reader sees the old or the new value, never half.
+    """
+
+    async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
+        """What the tag points to; None where there is no (readable) link."""
+        ...
+
+    async def write_tags(self, name: RepositoryName, tags: tuple[Tag, ...], digest: Digest) -> None:
+        """Point the tags to ``digest``; their history first."""
+        ...
+
+    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
+        """Remove the tag with its history."""
+        ...
+
+    async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
+        """Whether the repository holds the manifest."""
+        ...
+
+    async def write_revision(self, name: RepositoryName, digest: Digest) -> None:
+        """The repository holds the manifest."""
+        ...
+
+    async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
+        """The repository does not hold the manifest any more."""
+        ...
+
+    async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
+        """The digest under which the bytes lie (another only in aliases that registry:2 wrote); None: not held."""
+        ...
+
+    async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
+        """The repository holds the blob."""
+        ...
+
+    async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
+        """The repository does not hold the blob any more."""
+        ...
+
+    def repositories(self) -> AsyncIterator[RepositoryName]:
+        """All repositories that hold something, parents before children."""
+        ...
+
+    async def list_tags(self, name: RepositoryName) -> list[Tag]:
+        """The tags, sorted; what is no valid tag is left out."""
+        ...
+
+    async def list_revisions(self, name: RepositoryName) -> list[Digest]:
+        """The manifests, sorted."""
+        ...
+
+    async def list_layers(self, name: RepositoryName) -> list[Digest]:
+        """The blobs, sorted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStatus:
+    """An upload under way: how many bytes have arrived, and when it began (UTC)."""
+
+    offset: int
+    started_at: datetime
+
+
+class UploadBusy(Exception):
+    """Another request is writing to this upload."""
+
+
+class UploadWriter(Protocol):
+    """The one writer of an upload, between entering and leaving :meth:`Uploads.open`."""
+
+    @property
+    def offset(self) -> int:
+        """Bytes that the upload has, including those just written."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Append; may gather before it hashes and writes. On an error what was written before stays."""
+        ...
+
+    async def commit(self, digest: Digest, trusted_size: int | None) -> int:
+        """Verify, make durable and show under ``digest``; the upload is gone. Returns the size in bytes.
+
+        ``trusted_size``: the size of bytes under this digest that were verified before (they are then not written
+        again), else None. Raises ``DigestInvalid``; the upload is then gone as well, and nothing was shown.
+        """
+        ...
+
+    async def cancel(self) -> None:
+        """Forget the upload and its bytes."""
+        ...
+
+
+class Uploads(Protocol):
+    """Uploads under way. They survive restarts where storage does."""
+
+    async def start(self, name: RepositoryName, algorithm: str) -> UUID:
+        """Begin an upload whose digest will probably be of ``algorithm``."""
+        ...
+
+    async def status(self, name: RepositoryName, upload: UUID) -> UploadStatus | None:
+        """None where this repository has no such upload."""
+        ...
+
+    def open(self, name: RepositoryName, upload: UUID) -> AbstractAsyncContextManager[UploadWriter]:
+        """Become the one writer. Raises :class:`UploadBusy`, or ``BlobUploadUnknown``.
+
+        Leaving flushes what was written (also after an error, so that a client that vanished can go on), records
+        the digest of everything so far, and lets go.
+        """
+        ...
+
+    def began_before(self, moment: datetime) -> AsyncIterator[tuple[RepositoryName, UUID]]:
+        """Uploads that began before ``moment``, whatever state they are in."""
+        ...
+
+    async def remove(self, name: RepositoryName, upload: UUID) -> None:
+        """Remove an upload that nobody writes to. Raises :class:`UploadBusy`."""
+        ...
+
+
+class Health(Protocol):
+    """Whether storage can be used at all."""
+
+    async def check(self) -> None:
+        """Raises ``Unavailable`` or ``StorageFull`` with a sentence that says what to do."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The parts of one storage."""
+
+    blobs: Blobs
+    links: Links
+    uploads: Uploads
+    health: Health
