@@ -2,7 +2,7 @@
 """The digest of everything so far, across requests and workers.
 
 A running hash cannot be stored (hashlib state does not pickle). So the worker that received bytes records *the
-digest* of all so far beside the upload, with the offset and the machine's boot id: after a power cut the page cache is gone, and
+digest* of all so far beside the upload, with the offset and the boot id: after a power cut the page cache is gone, and
 bytes may be missing that the record speaks of. If either differs, the bytes are read again.
 """
 

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes under way: an intent is the lock on a name, a pin keeps what a change needs (design: "Intent, truth, facts").
+
+First the intents and pins are committed, then storage is changed, then one transaction records the new truth and
+removes them. (Tried without: two workers moving one tag left storage and index disagreeing in 555 of 2,000 rounds.)
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from uuid import uuid4
+
+from sqlalchemy import bindparam, delete, literal, select, update
+
+from entrepot.index.engine import Engine, Transaction
+from entrepot.index.facts import Change, Name, OpenIntent, Truth
+from entrepot.index.recorder import Recorder
+from entrepot.index.schema import INTENTS, LAYERS, PINS, REPOSITORIES, REVISIONS
+from entrepot.index.statements import Statement, Value, insert_absent, sqlite_dialect
+from entrepot.oci.names import RepositoryName
+
+ROWS = 200
+"""Rows in one transaction of a bulk writer (10,000 give pushers a p99 of 1.9 s, 200 give 19 ms)."""
+
+
+class NameBusy(Exception):  # the fact, not a fault
+    """Another change holds one of the names or needs it; ``holders`` are those that may have died."""
+
+    def __init__(self, holders: Sequence[str]) -> None:
+        super().__init__(holders)
+        self.holders = tuple(holders)
+
+
+class PinsMissing(Exception):
+    """What a change needs is not in the index; ``missing`` may still be in storage."""
+
+    def __init__(self, missing: Sequence[Name]) -> None:
+        super().__init__(missing)
+        self.missing = tuple(missing)
+
+
+class Changes:
+    """Begins and finishes changes for one holder."""
+
+    def __init__(self, engine: Engine, recorder: Recorder, holder: str) -> None:
+        self._engine = engine
+        self._recorder = recorder
+        self._holder = holder
+        dialect = sqlite_dialect()
+        on_name = [INTENTS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
+        pin_on_name = [PINS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
+        here = select(REPOSITORIES.c.id).where(REPOSITORIES.c.name == bindparam("repository")).scalar_subquery()
+        self._insert_intent = Statement.compile(insert_absent(INTENTS), dialect)
+        self._insert_pin = Statement.compile(insert_absent(PINS), dialect)
+        self._intent_holder = Statement.compile(select(INTENTS.c.holder).where(*on_name), dialect)
+        self._pin_holders = Statement.compile(
+            select(INTENTS.c.holder).where(INTENTS.c.change == PINS.c.change, *pin_on_name), dialect
+        )
+        one = literal(1, literal_execute=True)
+        self._held = {
+            "blob": Statement.compile(
+                select(one).where(LAYERS.c.repository_id == here, LAYERS.c.digest == bindparam("name")), dialect
+            ),
+            "manifest": Statement.compile(
+                select(one).where(REVISIONS.c.repository_id == here, REVISIONS.c.digest == bindparam("name")), dialect
+            ),
+        }
+        self._delete_intents = Statement.compile(
+            delete(INTENTS).where(INTENTS.c.change == bindparam("change")), dialect
+        )
+        self._delete_pins = Statement.compile(delete(PINS).where(PINS.c.change == bindparam("change")), dialect)
+        self._abandon = Statement.compile(
+            update(INTENTS).where(INTENTS.c.change == bindparam("of")).values(holder=bindparam("nobody")), dialect
+        )
+        columns = (INTENTS.c.repository, INTENTS.c.kind, INTENTS.c.name, INTENTS.c.change, INTENTS.c.holder)
+        self._open = Statement.compile(select(*columns), dialect)
+
+    async def begin(self, change: Change) -> str:
+        """Lock the names and pin what is needed; returns the change's id.
+
+        Raises :class:`NameBusy` (nothing was locked; try again) or :class:`PinsMissing`.
+        """
+        return await self._engine.write(partial(self._begin, change))
+
+    async def finish(self, change: str, repository: RepositoryName, truths: Iterable[Truth]) -> None:
+        """Record the names' truth and let go of them. Finishing twice is harmless: the second finds no intent."""
+        await self._engine.write(partial(self._finish, change, repository, tuple(truths)))
+
+    async def abandon(self, change: str) -> None:
+        """Let the next who wants the names settle them, since we could not."""
+        await self._engine.write(lambda tx: tx.execute(self._abandon, {"of": change, "nobody": ""}))
+
+    async def list_open(self) -> list[OpenIntent]:
+        """All names under change."""
+        return [_open_intent(row) for row in await self._engine.read(self._open, {})]
+
+    async def record(self, repository: RepositoryName, truths: Sequence[Truth]) -> None:
+        """Record truths without a lock: only while nobody else can change the names (before the server listens)."""
+        for position in range(0, len(truths), ROWS):
+            part = truths[position : position + ROWS]
+            await self._engine.write(partial(self._recorder.record, repository, part))
+
+    def _begin(self, change: Change, tx: Transaction) -> str:
+        repository = {"repository": change.repository}
+        self._check_pins(change, tx)
+        identity = uuid4().hex
+        begun: dict[str, Value] = {"change": identity, "holder": self._holder, "begun_at": time.time()}
+        for name in change.names:
+            key = {**repository, "kind": name.kind, "name": name.name}
+            if change.removes:
+                self._refuse_busy(tx.all(self._pin_holders, key))
+            if not tx.execute(self._insert_intent, {**key, **begun}):
+                self._refuse_busy(tx.all(self._intent_holder, key))
+        for pin in change.pins:
+            tx.execute(self._insert_pin, {**repository, "kind": pin.kind, "name": pin.name, "change": identity})
+        return identity
+
+    def _check_pins(self, change: Change, tx: Transaction) -> None:
+        missing = []
+        for pin in change.pins:
+            key = {"repository": change.repository, "kind": pin.kind, "name": pin.name}
+            self._refuse_busy(tx.all(self._intent_holder, key))
+            if tx.one(self._held[pin.kind], key) is None:
+                missing.append(pin)
+        if missing:
+            raise PinsMissing(missing)
+
+    def _refuse_busy(self, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:
+            raise NameBusy([str(row[0]) for row in rows])
+
+    def _finish(self, change: str, repository: RepositoryName, truths: tuple[Truth, ...], tx: Transaction) -> None:
+        if tx.execute(self._delete_intents, {"change": change}):
+            self._recorder.record(repository, truths, tx)
+        tx.execute(self._delete_pins, {"change": change})
+
+
+def _open_intent(row: tuple[object, ...]) -> OpenIntent:
+    repository, kind, name, change, holder = (str(value) for value in row)
+    return OpenIntent(RepositoryName(repository), Name(kind, name), change, holder)  # type: ignore[arg-type]

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens the index, makes its tables, and hands out its parts."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from entrepot.index.blobs import Blobs
+from entrepot.index.changes import Changes
+from entrepot.index.engine import Engine, Transaction
+from entrepot.index.holders import Holder
+from entrepot.index.lists import Lists
+from entrepot.index.lookups import Lookups
+from entrepot.index.recorder import Recorder
+from entrepot.index.schema import KEPT, METADATA, VERSION
+from entrepot.index.statements import Statement, insert_replacing, sqlite_dialect
+from entrepot.oci.errors import Unavailable
+
+
+class Kept:
+    """Small values that a rebuild does not touch."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        dialect = sqlite_dialect()
+        self._get = Statement.compile(select(KEPT.c.value).where(KEPT.c.key == bindparam("a_key")), dialect)
+        self._set = Statement.compile(insert_replacing(KEPT, ("key",)), dialect)
+
+    def get(self, key: str) -> str | None:
+        """The value, or None."""
+        row = self._engine.read_one(self._get, key)
+        return None if row is None else str(row[0])
+
+    def set(self, key: str, value: str) -> None:
+        """Keep ``value``; blocks until it is durable."""
+        self._engine.write_blocking(lambda tx: tx.execute(self._set, {"key": key, "value": value}))
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The parts of one index, as one process has it open."""
+
+    lookups: Lookups
+    lists: Lists
+    changes: Changes
+    blobs: Blobs
+    kept: Kept
+    holder: Holder
+
+
+@contextlib.contextmanager
+def open_index(path: Path) -> Iterator[Index]:
+    """Open, making file and tables where they are missing. Raises ``Unavailable`` with what to do."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        holder = Holder(path.parent / "holders")
+    except OSError as error:
+        raise Unavailable(
+            f"the index cannot be written at {path}: {error.strerror}; "
+            "name another place in the configuration, such as index: {url: sqlite:////var/lib/entrepot/index.sqlite3}"
+        ) from error
+    with contextlib.closing(holder), contextlib.closing(Engine(path)) as engine:
+        engine.write_blocking(_create)
+        kept = Kept(engine)
+        _check_version(kept, path)
+        recorder = Recorder()
+        yield Index(
+            lookups=Lookups(engine),
+            lists=Lists(engine),
+            changes=Changes(engine, recorder, holder.name),
+            blobs=Blobs(engine, recorder),
+            kept=kept,
+            holder=holder,
+        )
+
+
+def _create(tx: Transaction) -> None:
+    dialect = sqlite_dialect()
+    for table in METADATA.sorted_tables:
+        tx.execute(Statement.compile(CreateTable(table, if_not_exists=True), dialect), {})
+        for index in table.indexes:
+            tx.execute(Statement.compile(CreateIndex(index, if_not_exists=True), dialect), {})
+
+
+def _check_version(kept: Kept, path: Path) -> None:
+    found = kept.get("schema")
+    if found is None:
+        kept.set("schema", str(VERSION))
+    elif int(found) > VERSION:
+        raise Unavailable(
+            f"the index {path} was written by a newer entrepot (schema {found}, this one knows {VERSION}); "
+            "start that version, or remove the index so that it is built again from storage"
+        )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists by keyset: each costs what the page costs, wherever it begins."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BindParameter, bindparam, exists, or_, select
+
+from entrepot.index.engine import Engine
+from entrepot.index.facts import StoredManifest
+from entrepot.index.schema import MANIFESTS, REPOSITORIES, REVISIONS, TAGS
+from entrepot.index.statements import Statement, Value, sqlite_dialect
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import RepositoryName, Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """A manifest whose subject was asked for."""
+
+    manifest: StoredManifest
+    artifact_type: str | None
+
+
+class Lists:
+    """Pages: entries after ``last`` in bytewise order, ``limit`` at most."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        dialect = sqlite_dialect()
+        here = REPOSITORIES.c.name == bindparam("repository")
+        last: BindParameter[str] = bindparam("last")
+        limit: BindParameter[int] = bindparam("limit")
+        self._known = Statement.compile(select(REPOSITORIES.c.id).where(here), dialect)
+        self._repositories = Statement.compile(
+            select(REPOSITORIES.c.name)
+            .where(REPOSITORIES.c.name > last, exists().where(REVISIONS.c.repository_id == REPOSITORIES.c.id))
+            .order_by(REPOSITORIES.c.name)
+            .limit(limit),
+            dialect,
+        )
+        self._tags = Statement.compile(
+            select(TAGS.c.name)
+            .where(here, TAGS.c.repository_id == REPOSITORIES.c.id, TAGS.c.name > last)
+            .order_by(TAGS.c.name)
+            .limit(limit),
+            dialect,
+        )
+        self._tags_of = Statement.compile(
+            select(TAGS.c.name)
+            .where(here, TAGS.c.repository_id == REPOSITORIES.c.id, TAGS.c.digest == bindparam("digest"))
+            .order_by(TAGS.c.name),
+            dialect,
+        )
+        wanted = or_(bindparam("any_type") == 1, MANIFESTS.c.artifact_type == bindparam("artifact_type"))
+        self._referrers = Statement.compile(
+            select(MANIFESTS.c.digest, MANIFESTS.c.media_type, MANIFESTS.c.payload, MANIFESTS.c.artifact_type)
+            .where(
+                here,
+                REVISIONS.c.repository_id == REPOSITORIES.c.id,
+                REVISIONS.c.subject == bindparam("subject"),
+                REVISIONS.c.digest > last,
+                MANIFESTS.c.digest == REVISIONS.c.digest,
+                wanted,
+            )
+            .order_by(REVISIONS.c.digest)
+            .limit(limit),
+            dialect,
+        )
+
+    async def repository_known(self, name: RepositoryName) -> bool:
+        """Whether the repository holds, or has held, anything."""
+        return bool(await self._engine.read(self._known, {"repository": name}))
+
+    async def repositories(self, last: str, limit: int) -> list[RepositoryName]:
+        """Repositories that hold manifests."""
+        rows = await self._engine.read(self._repositories, {"last": last, "limit": limit})
+        return [RepositoryName(row[0]) for row in rows]
+
+    async def tags(self, name: RepositoryName, last: str, limit: int) -> list[Tag]:
+        """Tags of a repository; ``limit`` -1: all."""
+        rows = await self._engine.read(self._tags, {"repository": name, "last": last, "limit": limit})
+        return [Tag(row[0]) for row in rows]
+
+    async def tags_of(self, name: RepositoryName, digest: Digest) -> list[Tag]:
+        """Tags that point to a manifest."""
+        rows = await self._engine.read(self._tags_of, {"repository": name, "digest": digest})
+        return [Tag(row[0]) for row in rows]
+
+    async def referrers(
+        self, name: RepositoryName, subject: Digest, artifact_type: str | None, last: str, limit: int
+    ) -> list[Referrer]:
+        """Manifests with this subject, by digest; of one artifact type unless that is None."""
+        values: dict[str, Value] = {
+            "repository": name,
+            "subject": subject,
+            "any_type": int(artifact_type is None),
+            "artifact_type": artifact_type or "",
+            "last": last,
+            "limit": limit,
+        }
+        rows = await self._engine.read(self._referrers, values)
+        return [
+            Referrer(StoredManifest(Digest(row[0]), str(row[1]), row[2]), row[3])  # type: ignore[arg-type]
+            for row in rows
+        ]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records the truth of names. Called inside a transaction; recording the same truth twice changes nothing."""
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Table, and_, bindparam, delete, select
+from sqlalchemy.sql import ClauseElement
+
+from entrepot.index.engine import Transaction
+from entrepot.index.facts import BlobTruth, HeldBlob, ManifestFacts, ManifestTruth, TagTruth, Truth
+from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TAGS
+from entrepot.index.statements import Statement, Value, insert_absent, insert_replacing, sqlite_dialect
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import RepositoryName
+
+
+class Recorder:
+    """The statements that write facts."""
+
+    def __init__(self) -> None:
+        dialect = sqlite_dialect()
+        self._find = Statement.compile(
+            select(REPOSITORIES.c.id).where(REPOSITORIES.c.name == bindparam("name")), dialect
+        )
+        self._add_repository = Statement.compile(insert_absent(REPOSITORIES, "name"), dialect)
+        self._set_tag = Statement.compile(insert_replacing(TAGS, ("repository_id", "name")), dialect)
+        self._drop_tag = Statement.compile(
+            delete(TAGS).where(and_(TAGS.c.repository_id == bindparam("here"), TAGS.c.name == bindparam("tag"))),
+            dialect,
+        )
+        self._add_manifest = Statement.compile(
+            insert_absent(MANIFESTS, "digest", "media_type", "artifact_type", "payload"), dialect
+        )
+        self._add_reference = Statement.compile(insert_absent(REFERENCES), dialect)
+        self._add_revision = Statement.compile(insert_absent(REVISIONS), dialect)
+        self._drop_revision = Statement.compile(_drop(REVISIONS), dialect)
+        self._set_blob = Statement.compile(insert_replacing(BLOBS, ("digest",)), dialect)
+        self._add_blob = Statement.compile(insert_absent(BLOBS), dialect)
+        self._set_layer = Statement.compile(insert_replacing(LAYERS, ("repository_id", "digest")), dialect)
+        self._drop_layer = Statement.compile(_drop(LAYERS), dialect)
+
+    def record(self, repository: RepositoryName, truths: Sequence[Truth], tx: Transaction) -> None:
+        """Record ``truths`` of ``repository``."""
+        here = self._repository(repository, tx)
+        for truth in truths:
+            match truth:
+                case TagTruth():
+                    self._tag(here, truth, tx)
+                case ManifestTruth():
+                    self._manifest(here, truth, tx)
+                case BlobTruth():
+                    self._blob(here, truth, tx)
+
+    def _repository(self, name: RepositoryName, tx: Transaction) -> int:
+        row = tx.one(self._find, {"name": name})
+        if row is None:
+            tx.execute(self._add_repository, {"name": name})
+            row = tx.one(self._find, {"name": name})
+        assert row is not None  # noqa: S101 - just inserted in this transaction
+        return int(row[0])  # type: ignore[arg-type]
+
+    def _tag(self, here: int, truth: TagTruth, tx: Transaction) -> None:
+        if truth.digest is None:
+            tx.execute(self._drop_tag, {"here": here, "tag": truth.tag})
+        else:
+            tx.execute(
+                self._set_tag,
+                {"repository_id": here, "name": truth.tag, "digest": truth.digest, "moved_at": time.time()},
+            )
+
+    def _manifest(self, here: int, truth: ManifestTruth, tx: Transaction) -> None:
+        if truth.facts is None:
+            tx.execute(self._drop_revision, {"here": here, "gone": truth.digest})
+            return
+        facts = truth.facts
+        row: dict[str, Value] = {
+            "digest": facts.digest,
+            "media_type": facts.media_type,
+            "artifact_type": facts.artifact_type,
+            "payload": facts.payload,
+        }
+        if tx.execute(self._add_manifest, row):
+            self._references(facts, tx)
+        tx.execute(
+            self._add_revision,
+            {"repository_id": here, "digest": facts.digest, "subject": facts.subject, "pushed_at": time.time()},
+        )
+        tx.execute(self._set_blob, {"digest": facts.digest, "size": len(facts.payload), "verified": True})
+
+    def _references(self, facts: ManifestFacts, tx: Transaction) -> None:
+        kinds = (("blob", facts.blobs), ("manifest", facts.children))
+        for kind, targets in kinds:
+            for target in targets:
+                tx.execute(self._add_reference, {"manifest": facts.digest, "kind": kind, "target": target})
+
+    def _blob(self, here: int, truth: BlobTruth, tx: Transaction) -> None:
+        if truth.held is None:
+            tx.execute(self._drop_layer, {"here": here, "gone": truth.digest})
+            return
+        self.link(here, truth.digest, truth.held, tx)
+
+    def link(self, here: int, digest: Digest, held: HeldBlob, tx: Transaction) -> None:
+        """The repository with the id ``here`` holds the blob. What was verified before stays so."""
+        blob: dict[str, Value] = {"digest": held.content, "size": held.size, "verified": held.verified}
+        tx.execute(self._set_blob if held.verified else self._add_blob, blob)
+        tx.execute(self._set_layer, {"repository_id": here, "digest": digest, "content": held.content})
+
+
+def _drop(table: Table) -> ClauseElement:
+    return delete(table).where(and_(table.c.repository_id == bindparam("here"), table.c.digest == bindparam("gone")))

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables. Names compare bytewise on every database.
+
+    repositories ─┬─ tags ────────── name → digest
+                  ├─ revisions ───── manifests this repository holds, with their subject
+                  └─ layers ──────── blobs this repository holds
+    manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
+    blobs                            sizes, and whether we verified the bytes
+    intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
+    kept                             what storage cannot tell; a rebuild never touches it
+
+References are by digest, never by foreign key: what they name may come later, or be gone.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+VERSION = 1
+"""Of the schema; a database with a higher one is refused."""
+
+METADATA = MetaData()
+
+REPOSITORIES = Table(
+    "repositories",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+BLOBS = Table(
+    "blobs",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+LAYERS = Table(
+    "layers",
+    METADATA,
+    Column("repository_id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Index("layers_by_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+
+MANIFESTS = Table(
+    "manifests",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("media_type", Text, nullable=False),
+    Column("artifact_type", Text),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+REVISIONS = Table(
+    "revisions",
+    METADATA,
+    Column("repository_id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, primary_key=True),
+    Column("subject", Text),
+    Column("pushed_at", Float, nullable=False),
+    Index("revisions_by_digest", "digest"),
+    Index("revisions_by_subject", "repository_id", "subject"),
+    sqlite_with_rowid=False,
+)
+
+REFERENCES = Table(
+    "manifest_references",
+    METADATA,
+    Column("manifest", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Index("references_by_target", "target"),
+    sqlite_with_rowid=False,
+)
+
+TAGS = Table(
+    "tags",
+    METADATA,
+    Column("repository_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("moved_at", Float, nullable=False),
+    Index("tags_by_digest", "repository_id", "digest"),
+    sqlite_with_rowid=False,
+)
+
+INTENTS = Table(
+    "intents",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("change", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("begun_at", Float, nullable=False),
+    Index("intents_by_change", "change"),
+    sqlite_with_rowid=False,
+)
+
+PINS = Table(
+    "pins",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("change", Text, primary_key=True),
+    Index("pins_by_change", "change"),
+    sqlite_with_rowid=False,
+)
+
+KEPT = Table(
+    "kept",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blobs of repositories: found, linked, mounted, removed."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from entrepot.index.changes import NameBusy
+from entrepot.index.facts import BlobTruth, Change, HeldBlob, Name
+from entrepot.index.index import Index
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import BlobUnknown, Unsupported
+from entrepot.oci.names import RepositoryName
+from entrepot.registry.names import PATIENCE, Names
+from entrepot.registry.settings import RegistrySettings
+from entrepot.storage.ports import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Where to get the bytes: ``path`` of a file that a server can send, or None; then :meth:`Blobs.read`."""
+
+    content: Digest
+    size: int
+    path: str | None
+
+
+class Blobs:
+    """The blobs of all repositories."""
+
+    def __init__(self, storage: Storage, index: Index, names: Names, settings: RegistrySettings) -> None:
+        self._storage = storage
+        self._index = index
+        self._names = names
+        self._settings = settings
+
+    async def find(self, name: RepositoryName, digest: Digest) -> Blob:
+        """The blob, where this repository holds it; else ``BlobUnknown``. Its bytes are there: looked at each time."""
+        held = self._index.lookups.blob(name, digest)
+        if held is None:
+            held = await self._repair(name, digest)
+        if held is None or await self._storage.blobs.stat(held.content) != held.size:
+            raise BlobUnknown(digest)
+        return Blob(held.content, held.size, self._storage.blobs.path(held.content))
+
+    def read(self, blob: Blob, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes from ``start`` to ``end`` (exclusive)."""
+        return self._storage.blobs.read(blob.content, start, end)
+
+    async def mount(self, name: RepositoryName, digest: Digest, source: RepositoryName | None) -> bool:
+        """Let ``name`` hold a blob that ``source`` holds (None: any repository); False where that is not so."""
+        origin = source or self._index.lookups.repository_with_blob(digest)
+        if origin is None:
+            return False
+        try:
+            blob = await self.find(origin, digest)
+        except BlobUnknown:
+            return False
+        if blob.content != digest:
+            return False
+        verified = self._index.lookups.verified_size(digest) == blob.size
+        await self.link(name, digest, HeldBlob(digest, blob.size, verified))
+        return True
+
+    async def link(self, name: RepositoryName, digest: Digest, held: HeldBlob) -> None:
+        """Let ``name`` hold the bytes, which are durable. Durable itself on return."""
+        deadline = time.monotonic() + PATIENCE
+        attempt = 0
+        while True:
+            await self._storage.links.write_layer(name, digest)
+            try:
+                await self._index.blobs.link(name, digest, held)
+            except NameBusy as busy:
+                await self._names.wait(busy, deadline, attempt)
+                attempt += 1
+                continue
+            if await self._storage.links.read_layer(name, digest) is not None:
+                return
+
+    async def remove(self, name: RepositoryName, digest: Digest) -> None:
+        """``name`` holds the blob no more; others keep theirs, and the bytes stay for the collector."""
+        if not self._settings.delete_enabled:
+            raise Unsupported("deleting is switched off (storage.delete.enabled)")
+        async with self._names.hold(Change(name, (Name("blob", digest),), removes=True)) as held:
+            if await self._storage.links.read_layer(name, digest) is None:
+                held.finish(BlobTruth(digest, None))
+                raise BlobUnknown(digest)
+            await self._storage.links.remove_layer(name, digest)
+            held.finish(BlobTruth(digest, None))
+
+    async def _repair(self, name: RepositoryName, digest: Digest) -> HeldBlob | None:
+        if await self._storage.links.read_layer(name, digest) is None:
+            return None
+        await self._names.repair(name, (Name("blob", digest),))
+        return self._index.lookups.blob(name, digest)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists: repositories, tags, referrers. Each costs what its page costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from entrepot.index.index import Index
+from entrepot.index.lists import Referrer
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import NameUnknown
+from entrepot.oci.names import RepositoryName, Tag
+
+Entry = TypeVar("Entry")
+
+REFERRERS_PAGE = 500
+"""Referrers in one answer at most; annotations make each up to some KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Entry]):
+    """Entries, and whether there are more behind them."""
+
+    entries: Sequence[Entry]
+    more: bool
+
+
+class Catalogue:
+    """What is there."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    async def repositories(self, last: str, limit: int) -> Page[RepositoryName]:
+        """Repositories after ``last``, in bytewise order."""
+        return _page(await self._index.lists.repositories(last, limit + 1), limit)
+
+    async def tags(self, name: RepositoryName, last: str, limit: int) -> Page[Tag]:
+        """Tags after ``last``, in bytewise order; ``limit`` 0 gives none, -1 all. Raises ``NameUnknown``."""
+        entries = await self._index.lists.tags(name, last, limit if limit < 0 else limit + 1)
+        if not entries and not await self._index.lists.repository_known(name):
+            raise NameUnknown({"name": name})
+        return _page(entries, limit)
+
+    async def referrers(
+        self, name: RepositoryName, subject: Digest, artifact_type: str | None, last: str
+    ) -> Page[Referrer]:
+        """Manifests whose subject is ``subject``, by digest; an empty page in unknown repositories."""
+        limit = REFERRERS_PAGE
+        return _page(await self._index.lists.referrers(name, subject, artifact_type, last, limit + 1), limit)
+
+
+def _page(entries: Sequence[Entry], limit: int) -> Page[Entry]:
+    if limit < 0:
+        return Page(entries, more=False)
+    return Page(entries[:limit], more=limit > 0 and len(entries) > limit)

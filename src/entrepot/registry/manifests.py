@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Manifests and the tags that point to them: pulled, pushed, removed."""
+
+from collections.abc import Sequence
+
+from entrepot.index.changes import PinsMissing
+from entrepot.index.facts import Change, ManifestTruth, Name, StoredManifest, TagTruth, Truth
+from entrepot.index.index import Index
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, Unsupported
+from entrepot.oci.manifests import Manifest, parse_manifest
+from entrepot.oci.names import Reference, RepositoryName, Tag
+from entrepot.registry.names import Held, Names
+from entrepot.registry.settings import RegistrySettings
+from entrepot.registry.truths import describe
+from entrepot.registry.validation import require
+from entrepot.storage.ports import Storage
+
+
+class Manifests:
+    """The manifests of all repositories."""
+
+    def __init__(self, storage: Storage, index: Index, names: Names, settings: RegistrySettings) -> None:
+        self._storage = storage
+        self._index = index
+        self._names = names
+        self._settings = settings
+
+    def peek(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
+        """What the index knows, in microseconds; None may still be :meth:`get`."""
+        if isinstance(reference, Digest):
+            return self._index.lookups.manifest_by_digest(name, reference)
+        return self._index.lookups.manifest_by_tag(name, reference)
+
+    async def get(self, name: RepositoryName, reference: Reference) -> StoredManifest:
+        """The manifest, or ``ManifestUnknown``. What only storage knows is told to the index."""
+        found = self.peek(name, reference) or await self._repair(name, reference)
+        if found is None:
+            raise _unknown(name, reference)
+        return found
+
+    async def put(
+        self, name: RepositoryName, reference: Reference, tags: Sequence[Tag], content_type: str, payload: bytes
+    ) -> Manifest:
+        """Keep a manifest, and point ``reference`` (where it is a tag) and ``tags`` to it. Durable on return."""
+        digest = reference if isinstance(reference, Digest) else None
+        manifest = parse_manifest(payload, content_type, digest)
+        pointing = tuple(dict.fromkeys((*tags, reference) if isinstance(reference, Tag) else tags))
+        change = Change(
+            repository=name,
+            names=(Name("manifest", manifest.digest), *(Name("tag", tag) for tag in pointing)),
+            pins=require(manifest, self._settings.validation),
+        )
+        await self._storage.health.check()
+        try:
+            await self._write(change, manifest, pointing)
+        except PinsMissing as error:
+            await self._names.repair(name, error.missing)
+            try:
+                await self._write(change, manifest, pointing)
+            except PinsMissing as still:
+                raise ManifestBlobUnknown([pin.name for pin in still.missing]) from still
+        return manifest
+
+    async def remove(self, name: RepositoryName, digest: Digest) -> None:
+        """Remove a manifest with all tags that point to it. Raises ``ManifestUnknown``."""
+        self._require_delete()
+        removed = False
+        while not removed:
+            tags = await self._index.lists.tags_of(name, digest)
+            names = (Name("manifest", digest), *(Name("tag", tag) for tag in tags))
+            async with self._names.hold(Change(name, names, removes=True)) as held:
+                removed = await self._remove(held, name, digest, tags)
+
+    async def untag(self, name: RepositoryName, tag: Tag) -> None:
+        """Remove a tag; its manifest and its siblings stay. Raises ``ManifestUnknown``."""
+        self._require_delete()
+        async with self._names.hold(Change(name, (Name("tag", tag),), removes=True)) as held:
+            if await self._storage.links.read_tag(name, tag) is None:
+                held.finish(TagTruth(tag, None))
+                raise _unknown(name, tag)
+            await self._storage.links.remove_tag(name, tag)
+            held.finish(TagTruth(tag, None))
+
+    async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...]) -> None:
+        name, digest = change.repository, manifest.digest
+        async with self._names.hold(change) as held:
+            await self._storage.blobs.put(digest, manifest.payload)
+            await self._storage.links.write_revision(name, digest)
+            await self._storage.links.write_tags(name, tags, digest)
+            held.finish(ManifestTruth(digest, describe(manifest)), *(TagTruth(tag, digest) for tag in tags))
+
+    async def _remove(self, held: Held, name: RepositoryName, digest: Digest, tags: list[Tag]) -> bool:
+        """While the manifest is held no tag can be pointed to it: so if the tags are still those, they are all."""
+        if await self._index.lists.tags_of(name, digest) != tags:
+            held.finish()
+            return False
+        if not await self._storage.links.has_revision(name, digest):
+            held.finish(ManifestTruth(digest, None))
+            raise _unknown(name, digest)
+        for tag in tags:
+            await self._storage.links.remove_tag(name, tag)
+        await self._storage.links.remove_revision(name, digest)
+        gone: list[Truth] = [TagTruth(tag, None) for tag in tags]
+        held.finish(*gone, ManifestTruth(digest, None))
+        return True
+
+    def _require_delete(self) -> None:
+        if not self._settings.delete_enabled:
+            raise Unsupported("deleting is switched off (storage.delete.enabled)")
+
+    async def _repair(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
+        if isinstance(reference, Digest):
+            if not await self._storage.links.has_revision(name, reference):
+                return None
+            await self._names.repair(name, (Name("manifest", reference),))
+        else:
+            if await self._storage.links.read_tag(name, reference) is None:
+                return None
+            await self._names.repair(name, (Name("tag", reference),))
+        return self.peek(name, reference)
+
+
+def _unknown(name: RepositoryName, reference: Reference) -> ManifestUnknown:
+    if isinstance(reference, Digest):
+        return ManifestUnknown({"Name": name, "Revision": reference})
+    return ManifestUnknown({"Name": name, "Tag": reference})

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holding names while they change, and settling those that nobody holds any more.
+
+Order everywhere: intent → storage → facts (design: "Intent, truth, facts; bytes last"). Whatever goes wrong between,
+the name is read in storage again and the index told what is there.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+from entrepot.index.changes import NameBusy
+from entrepot.index.facts import Change, Name, OpenIntent, Truth
+from entrepot.index.index import Index
+from entrepot.oci.errors import RegistryError, Unavailable
+from entrepot.oci.names import RepositoryName
+from entrepot.registry.truths import read_truths
+from entrepot.storage.ports import Storage
+
+PATIENCE = 10.0
+"""Seconds to wait for a name before 503."""
+
+
+class Held:
+    """Names that are ours to change. Whoever enters ends with :meth:`finish`; else they are settled from storage."""
+
+    def __init__(self, repository: RepositoryName, identity: str) -> None:
+        self.repository = repository
+        self.identity = identity
+        self.truths: Sequence[Truth] = ()
+        self.finished = False
+
+    def finish(self, *truths: Truth) -> None:
+        """Storage is changed; record this on leaving. Without truths: nothing was changed after all."""
+        self.truths = truths
+        self.finished = True
+
+
+class Names:
+    """Locks on names, for one process."""
+
+    def __init__(self, storage: Storage, index: Index) -> None:
+        self._storage = storage
+        self._index = index
+
+    @contextlib.asynccontextmanager
+    async def hold(self, change: Change) -> AsyncIterator[Held]:
+        """Wait for the names and hold them. Raises ``PinsMissing``, or ``Unavailable`` after :data:`PATIENCE`."""
+        held = Held(change.repository, await self._begin(change))
+        try:
+            yield held
+        finally:
+            await self._end(change, held)
+
+    async def wait(self, busy: NameBusy, deadline: float, attempt: int) -> None:
+        """After ``busy``: settle what the dead hold, or give the living a moment. ``deadline``: monotonic seconds."""
+        if time.monotonic() > deadline:
+            raise Unavailable("another change of the same name does not end; try again", retry_after=5)
+        if all(self._index.holder.lives(holder) for holder in busy.holders):
+            await asyncio.sleep(min(0.001 * 2**attempt, 0.05))
+        else:
+            await self.settle_dead()
+
+    async def repair(self, repository: RepositoryName, names: Sequence[Name]) -> None:
+        """Tell the index what storage says of ``names``."""
+        for name in names:
+            change = Change(repository, (name,))
+            async with self.hold(change) as held:
+                held.finish(*await read_truths(self._storage, repository, name))
+
+    async def settle_dead(self) -> int:
+        """Settle every change whose holder is gone; returns how many names."""
+        dead = [intent for intent in await self._index.changes.list_open() if not self._lives(intent)]
+        by_change: dict[tuple[RepositoryName, str], list[Name]] = {}
+        for intent in dead:
+            by_change.setdefault((intent.repository, intent.change), []).append(intent.name)
+        for (repository, identity), names in by_change.items():
+            await self._settle(repository, identity, names)
+        return len(dead)
+
+    def _lives(self, intent: OpenIntent) -> bool:
+        return self._index.holder.lives(intent.holder)
+
+    async def _begin(self, change: Change) -> str:
+        deadline = time.monotonic() + PATIENCE
+        attempt = 0
+        while True:
+            try:
+                return await self._index.changes.begin(change)
+            except NameBusy as busy:
+                await self.wait(busy, deadline, attempt)
+                attempt += 1
+
+    async def _end(self, change: Change, held: Held) -> None:
+        try:
+            if held.finished:
+                await self._index.changes.finish(held.identity, held.repository, held.truths)
+            else:
+                await self._settle(held.repository, held.identity, change.names)
+        except (RegistryError, OSError):
+            with contextlib.suppress(RegistryError, OSError):
+                await self._index.changes.abandon(held.identity)
+            raise
+
+    async def _settle(self, repository: RepositoryName, identity: str, names: Sequence[Name]) -> None:
+        truths: list[Truth] = []
+        for name in names:
+            truths.extend(await read_truths(self._storage, repository, name))
+        await self._index.changes.finish(identity, repository, truths)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry: its parts, joined."""
+
+from dataclasses import dataclass
+
+from entrepot.index.index import Index
+from entrepot.registry.blobs import Blobs
+from entrepot.registry.catalogue import Catalogue
+from entrepot.registry.manifests import Manifests
+from entrepot.registry.names import Names
+from entrepot.registry.settings import RegistrySettings
+from entrepot.registry.uploads import Uploads
+from entrepot.storage.ports import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the web room works with."""
+
+    uploads: Uploads
+    blobs: Blobs
+    manifests: Manifests
+    catalogue: Catalogue
+    settings: RegistrySettings
+
+
+def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry:
+    """One registry over one storage and its index."""
+    names = Names(storage, index)
+    blobs = Blobs(storage, index, names, settings)
+    return Registry(
+        uploads=Uploads(storage, index, blobs),
+        blobs=blobs,
+        manifests=Manifests(storage, index, names, settings),
+        catalogue=Catalogue(index),
+        settings=settings,
+    )

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application log (stderr) and the access log (stdout), in distribution's formats (compat.md 6.3)."""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from entrepot.telemetry.settings import LogSettings
+
+_LEVELS = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG}
+_NAMES = {"warning": "warning", "critical": "fatal"}
+
+Logger = structlog.typing.FilteringBoundLogger
+
+
+def configure_logs(settings: LogSettings) -> Logger:
+    """Set up this process's log and return it. Messages are constant; facts go in as fields."""
+    renderer: Processor = {"text": _render_text, "json": _json("time"), "logstash": _json("@timestamp")}[
+        settings.formatter
+    ]
+    structlog.configure(
+        processors=[_add_fixed(settings), _flatten_error, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logger: Logger = structlog.get_logger()
+    return logger
+
+
+def _add_fixed(settings: LogSettings) -> Processor:
+    caller = structlog.processors.CallsiteParameterAdder(
+        {structlog.processors.CallsiteParameter.PATHNAME, structlog.processors.CallsiteParameter.LINENO}
+    )
+
+    def add(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event["level"] = _NAMES.get(method, method)
+        event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        for key, value in settings.fields.items():
+            event.setdefault(key, value)
+        return caller(logger, method, event) if settings.reportcaller else event
+
+    return add
+
+
+def _flatten_error(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    error = event.pop("exc_info", None)
+    if error:
+        formatted = structlog.processors.format_exc_info(logger, method, {"exc_info": error, "event": ""})
+        event["traceback"] = formatted.get("exception", "")
+    return event
+
+
+def _render_text(logger: WrappedLogger, method: str, event: EventDict) -> str:  # noqa: ARG001 - structlog's form
+    head = {"time": event.pop("time"), "level": event.pop("level"), "msg": event.pop("event")}
+    return " ".join(f"{key}={_quote(value)}" for key, value in {**head, **dict(sorted(event.items()))}.items())
+
+
+def _quote(value: object) -> str:
+    text = str(value)
+    if text and all(character.isalnum() or character in "-._/@^+:" for character in text):
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _json(time_key: str) -> Processor:
+    def render(logger: WrappedLogger, method: str, event: MutableMapping[str, object]) -> str:  # noqa: ARG001
+        message = {time_key: event.pop("time"), "level": event.pop("level"), "message": event.pop("event")}
+        if time_key == "time":
+            message["msg"] = message.pop("message")
+        else:
+            message["@version"] = "1"
+        return json.dumps({**message, **event}, default=str, ensure_ascii=False)
+
+    return render
+
+
+class AccessLog:
+    """Apache's combined format. Lines are gathered and written together by :meth:`flush`, a few times a second."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: list[str] = []
+        self._stamp = ""
+        self._stamped = 0
+
+    def add(self, client: str, request: str, status: int, size: int, referer: str, agent: str) -> None:
+        """One answered request; ``request`` is its first line."""
+        now = int(time.time())
+        if now != self._stamped:
+            self._stamped = now
+            self._stamp = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+        line = (
+            f'{client} - - [{self._stamp}] "{_clean(request)}" {status} {size} "{_clean(referer)}" "{_clean(agent)}"\n'
+        )
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+
+def _clean(text: str) -> str:
+    """Nothing from outside may end a line or a field."""
+    if text.isprintable() and '"' not in text:
+        return text
+    return "".join(c if c.isprintable() and c != '"' else f"\\x{ord(c):02x}" for c in text)
