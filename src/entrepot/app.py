@@ -1,2 +1,211 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds every object by name and passes it down: settings in, running application out."""
+"""Builds every object by name and passes it down: settings in, running server out."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from entrepot.config.settings import Settings
+from entrepot.index.index import Index, open_index
+from entrepot.jobs.building import Progress, build_index, is_complete
+from entrepot.jobs.expiry import purge_forever
+from entrepot.jobs.settling import settle_forever
+from entrepot.processes.address import bind_tcp, bind_unix
+from entrepot.processes.supervisor import Child, Supervisor
+from entrepot.registry.names import Names
+from entrepot.registry.registry import join
+from entrepot.storage.filesystem import clear_temporary, open_filesystem, prepare_directory
+from entrepot.storage.layout import OWN
+from entrepot.storage.memory import open_memory
+from entrepot.storage.ports import Storage
+from entrepot.storage.settings import FilesystemSettings
+from entrepot.telemetry.health import HealthBoard
+from entrepot.telemetry.logs import AccessLog, Logger, configure_logs
+from entrepot.telemetry.metrics import RequestMetrics, expose
+from entrepot.telemetry.probes import Check, list_checks, watch_health
+from entrepot.web.debug import start_debug_server
+from entrepot.web.edge import Edge
+from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
+from entrepot.web.locations import Locations
+from entrepot.web.pages import Pages
+from entrepot.web.settings import TcpAddress, UnixAddress
+from entrepot.web.v2.api import Api
+
+DRAIN_SECONDS = 10.0
+"""For open requests after SIGTERM where ``http.draintimeout`` is silent; ``docker stop`` kills after ten."""
+
+Background = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What all processes of one server share; made before the first fork."""
+
+    settings: Settings
+    listener: socket.socket
+    debug: socket.socket | None
+    board: HealthBoard
+    run_directory: Path
+    index_path: Path
+    log: Logger
+
+
+def bind(address: TcpAddress | UnixAddress) -> socket.socket:
+    """The listening address; raises ``AddressError``."""
+    if isinstance(address, UnixAddress):
+        return bind_unix(address.path)
+    return bind_tcp(address.host, address.port)
+
+
+def bind_debug(settings: Settings) -> socket.socket | None:
+    """The debug server's address, where one is configured."""
+    addr = settings.telemetry.debug.addr
+    if addr is None:
+        return None
+    host, _, port = addr.rpartition(":")
+    listener = bind_tcp(host.strip("[]"), int(port))
+    listener.listen()
+    return listener
+
+
+@contextlib.contextmanager
+def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Server]:
+    """Directories, health board and index, complete: what must be there before the first worker."""
+    log = configure_logs(settings.telemetry.log)
+    run_directory = Path(tempfile.mkdtemp(prefix="entrepot-"))
+    try:
+        driver = settings.storage.driver
+        if isinstance(driver, FilesystemSettings):
+            prepare_directory(driver)
+            clear_temporary(driver)
+        index_path = _index_path(settings, run_directory)
+        yield Server(settings, listener, bind_debug(settings), HealthBoard(), run_directory, index_path, log)
+    finally:
+        shutil.rmtree(run_directory, ignore_errors=True)
+
+
+def complete_index(server: Server, report: Callable[[Progress], None]) -> None:
+    """Build the index where it is missing and settle what a crash left; in a fork, since that uses threads."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            asyncio.run(_complete_index(server, report))
+            status = 0
+        except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+        raise SystemExit(1)
+
+
+def supervise(server: Server, workers: int) -> int:
+    """Run workers and jobs until a signal; returns the exit status."""
+    server.listener.listen(1024)
+    drain = server.settings.http.draintimeout
+    children = [Child(f"worker-{number}", partial(_run_worker, server, number)) for number in range(1, workers + 1)]
+    if _is_filesystem(server.settings):
+        children.append(Child("jobs", partial(_run_jobs, server), first=False))
+    return Supervisor(children, DRAIN_SECONDS if drain is None else drain, server.log).run()
+
+
+def _is_filesystem(settings: Settings) -> bool:
+    return isinstance(settings.storage.driver, FilesystemSettings)
+
+
+def _index_path(settings: Settings, run_directory: Path) -> Path:
+    if settings.index.url is not None:
+        return Path(settings.index.url.removeprefix("sqlite:///"))
+    driver = settings.storage.driver
+    if isinstance(driver, FilesystemSettings):
+        return driver.rootdirectory / OWN / "index.sqlite3"
+    return run_directory / "index.sqlite3"
+
+
+@contextlib.contextmanager
+def _open_storage(settings: Settings) -> Iterator[Storage]:
+    driver = settings.storage.driver
+    if isinstance(driver, FilesystemSettings):
+        with open_filesystem(driver, settings.storage.disk) as storage:
+            yield storage
+    else:
+        yield open_memory()
+
+
+async def _complete_index(server: Server, report: Callable[[Progress], None]) -> None:
+    with _open_storage(server.settings) as storage, open_index(server.index_path) as index:
+        await Names(storage, index).settle_dead()
+        if not is_complete(index):
+            await build_index(storage, index, report)
+
+
+def _run_worker(server: Server, number: int) -> None:
+    from entrepot.web.server import run_worker
+
+    settings = server.settings
+    log = configure_logs(settings.telemetry.log)
+    with _open_storage(settings) as storage, open_index(server.index_path) as index:
+        registry = join(storage, index, settings.registry)
+        metrics = RequestMetrics()
+        access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
+        api = Api(registry, Locations(settings.http))
+        edge = Edge(registry, api, Pages(server.board), settings.http, server.board, metrics, access, log)
+        background: list[Background] = [partial(snapshot_metrics, metrics, server.run_directory)]
+        if access is not None:
+            background.append(partial(flush_access_log, access))
+        if not _is_filesystem(settings):
+            background.append(partial(_do_jobs, server, storage, index, log))
+        run_worker(Lifespan(edge, background), server.listener, number, http2=settings.http.h2c_enabled)
+
+
+def _run_jobs(server: Server) -> None:
+    log = configure_logs(server.settings.telemetry.log)
+
+    async def main() -> None:
+        with _open_storage(server.settings) as storage, open_index(server.index_path) as index:
+            jobs = asyncio.ensure_future(_do_jobs(server, storage, index, log))
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, jobs.cancel)
+            with contextlib.suppress(asyncio.CancelledError):
+                await jobs
+
+    asyncio.run(main())
+
+
+async def _do_jobs(server: Server, storage: Storage, index: Index, log: Logger) -> None:
+    settings = server.settings
+    debug = settings.telemetry.debug
+    with contextlib.ExitStack() as stack:
+        if server.debug is not None:
+            path = debug.prometheus_path if debug.prometheus_enabled else None
+            running = start_debug_server(server.debug, server.board, path, partial(expose, server.run_directory))
+            stack.callback(running.shutdown)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(settle_forever(Names(storage, index), log))
+            group.create_task(watch_health(_checks(settings, storage), server.board, log))
+            if not settings.registry.readonly:
+                group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
+
+
+def _checks(settings: Settings, storage: Storage) -> list[Check]:
+    """The configured checks, and storage: always looked at, since ``/readyz`` speaks of it."""
+    configured = settings.telemetry.health.storagedriver
+    kind = "filesystem" if _is_filesystem(settings) else "inmemory"
+    own = Check(
+        name=f"storagedriver_{kind}",
+        probe=storage.health.check,
+        interval=configured.interval if configured.enabled else 10.0,
+        threshold=configured.threshold if configured.enabled else 1,
+        blocking=False,
+    )
+    return [own, *list_checks(settings.telemetry.health)]

@@ -29,9 +29,10 @@ class Statement:
 
     @classmethod
     def compile(cls, clause: ClauseElement, dialect: Dialect) -> Self:
-        """``clause`` for ``dialect``; parameters are its bind parameters by name."""
+        """``clause`` for ``dialect``; parameters are its bind parameters by name (none in definitions of tables)."""
         compiled = clause.compile(dialect=dialect)
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what compile() gives for statements
+        if not isinstance(compiled, SQLCompiler):
+            return cls(str(compiled), (), {})
         order = tuple(compiled.positiontup or ())
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return cls(str(compiled), order, constants)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from entrepot.index.index import Index
-from entrepot.index.lists import Referrer
+from entrepot.index.lists import Referrer as Referrer  # noqa: PLC0414 - part of what we hand out
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import NameUnknown
 from entrepot.oci.names import RepositoryName, Tag

@@ -16,6 +16,9 @@ from entrepot.registry.truths import describe
 from entrepot.registry.validation import require
 from entrepot.storage.ports import Storage
 
+PulledManifest = StoredManifest
+"""What a pull gets."""
+
 
 class Manifests:
     """The manifests of all repositories."""

@@ -14,6 +14,9 @@ from entrepot.oci.ranges import ContentRange
 from entrepot.registry.blobs import Blobs
 from entrepot.storage.ports import Storage, UploadBusy, UploadWriter
 
+Receiver = UploadWriter
+"""Where the web room puts the bytes of a body."""
+
 
 class Uploads:
     """Uploads of all repositories."""

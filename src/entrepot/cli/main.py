@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``entrepot``."""
+
+import click
+
+from entrepot import __version__
+from entrepot.cli.config import config_group
+from entrepot.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-v", "--version", message="entrepot %(version)s")
+def main() -> None:
+    """A private container registry. Begin with: entrepot serve"""
+
+
+main.add_command(serve)
+main.add_command(config_group)

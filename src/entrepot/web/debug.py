@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The debug server (``http.debug.addr``): ``/debug/health`` and, where enabled, Prometheus metrics (compat.md 6.1)."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from entrepot.telemetry.health import HealthBoard
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def start_debug_server(
+    listener: socket.socket, board: HealthBoard, metrics_path: str | None, expose: Callable[[], bytes]
+) -> ThreadingHTTPServer:
+    """Serve on a bound socket, in a thread, until ``shutdown`` is called on what is returned."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/debug/health":
+                findings = board.read()
+                failing = {**findings.degraded, **findings.blocking}
+                status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
+                self._answer(status, "application/json", json.dumps(failing).encode() + b"\n")
+            elif self.path == metrics_path:
+                self._answer(HTTPStatus.OK, METRICS_TYPE, expose())
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"404 page not found\n")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Probes are not logged."""
+
+        def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="debug", daemon=True).start()
+    return server

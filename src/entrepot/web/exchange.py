@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One request and what is answered to it, over ASGI.
+
+Plain functions over ``send`` and ``receive`` rather than a framework's middleware: bodies of gigabytes go through here,
+and each layer costs microseconds on the hot path.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Message, Scope
+
+from entrepot.oci.errors import RequestInvalid, SizeInvalid, Unavailable
+
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+SILENCE = 60.0
+"""Seconds without a byte after which a body is given up."""
+
+DRAIN_BYTES = 8 * 1024 * 1024
+DRAIN_SECONDS = 5.0
+"""How much of a body, and for how long, is read before an error is answered: an answer given while the client still
+sends is lost (seen with Granian)."""
+
+
+class ClientGone(Exception):  # the fact, not a fault
+    """The client went away in the middle of its request; nobody is left to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. ``headers`` are sent as they are; Content-Length is added where ``body`` decides it."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def json_answer(document: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """JSON with the newline behind it that distribution sends."""
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return Answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
+
+
+class Exchange:
+    """A request, its body, and the way to answer it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.method = cast(str, scope["method"])
+        self.headers = Headers(scope=scope)
+        self.received = 0
+        self.sent = 0
+        self.status = 0
+        self.extra: MutableMapping[str, str] = {}
+        self._receive = receive
+        self._send = send
+        self._ended = False
+
+    @property
+    def query(self) -> QueryParams:
+        """Decoded query parameters. Raises ``RequestInvalid`` where there are absurdly many."""
+        raw = cast(bytes, self.scope["query_string"])
+        if raw.count(b"&") > 1000:
+            raise RequestInvalid("a query has at most 1000 parameters")
+        return QueryParams(raw.decode("latin-1"))
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer has begun."""
+        return self.status != 0
+
+    def content_length(self) -> int | None:
+        """What the client announced; None for chunked bodies."""
+        text = self.headers.get("content-length")
+        if "transfer-encoding" in self.headers or text is None:
+            return None
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise SizeInvalid(f"Content-Length {text[:40]!r} is not a number of bytes")
+        return int(text)
+
+    async def read(self) -> bytes | None:
+        """The next bytes of the body, None at its end.
+
+        Raises :class:`ClientGone` where it ends early, ``Unavailable`` after :data:`SILENCE`.
+        """
+        if self._ended:
+            return None
+        while True:
+            message = await self._next(SILENCE)
+            chunk: bytes = message.get("body", b"")
+            if not message.get("more_body"):
+                self._ended = True
+            self.received += len(chunk)
+            if chunk:
+                return chunk
+            if not message.get("more_body"):
+                return None
+
+    async def read_all(self, limit: int) -> bytes | None:
+        """The whole body; None where it is larger than ``limit`` bytes."""
+        chunks = []
+        while (chunk := await self.read()) is not None:
+            chunks.append(chunk)
+            if self.received > limit:
+                return None
+        return b"".join(chunks)
+
+    async def drain(self) -> None:
+        """Read what the client still sends, within bounds. Not where it waits for our word (Expect: 100-continue)."""
+        if self._ended or "expect" in self.headers:
+            return
+        limit = self.received + DRAIN_BYTES
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not self._ended and self.received < limit:
+                    await self.read()
+        except (TimeoutError, ClientGone, Unavailable):
+            pass
+        if not self._ended:
+            self.extra["Connection"] = "close"
+
+    async def answer(self, answer: Answer) -> None:
+        """Send a whole answer; to HEAD only its headers."""
+        body = b"" if self.method == "HEAD" else answer.body
+        headers = dict(answer.headers)
+        if answer.status not in {204, 304}:
+            headers.setdefault("Content-Length", str(len(answer.body)))
+        await self.start(answer.status, headers)
+        await self._send({"type": "http.response.body", "body": body})
+        self.sent += len(body)
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the head of an answer."""
+        self.status = status
+        merged = {**headers, **self.extra}
+        encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in merged.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
+        """Send a part of a body whose head was sent."""
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+        self.sent += len(chunk)
+
+    async def send_file(self, path: str, size: int) -> None:
+        """Let the server send a whole file as the body. Returns before it has; ``sent`` says what is to be sent."""
+        await self._send({"type": "http.response.pathsend", "path": path})
+        self.sent += size
+
+    def can_send_files(self) -> bool:
+        """Whether the server offers the ASGI extension for it."""
+        return "http.response.pathsend" in (self.scope.get("extensions") or {})
+
+    async def _next(self, seconds: float) -> Message:
+        try:
+            async with asyncio.timeout(seconds):
+                message = await self._receive()
+        except TimeoutError:
+            self._ended = True
+            self.extra["Connection"] = "close"
+            raise Unavailable(f"no byte of the body came for {SILENCE:.0f} s; go on with the upload") from None
+        if message["type"] == "http.disconnect":
+            self._ended = True
+            raise ClientGone
+        return message

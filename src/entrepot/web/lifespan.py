@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker does beside answering: write its access log and its metrics, and whatever it is given besides."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from starlette.types import Message, Scope
+
+from entrepot.telemetry.logs import AccessLog
+from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.web.exchange import Receive, Send
+
+FLUSH_SECONDS = 0.2
+SNAPSHOT_SECONDS = 1.0
+
+Background = Callable[[], Awaitable[None]]
+
+
+async def flush_access_log(access: AccessLog) -> None:
+    """Write the gathered lines a few times a second."""
+    try:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            access.flush()
+    finally:
+        access.flush()
+
+
+async def snapshot_metrics(metrics: RequestMetrics, directory: Path) -> None:
+    """Leave the counts for whoever is asked for ``/metrics``."""
+    try:
+        while True:
+            await asyncio.sleep(SNAPSHOT_SECONDS)
+            metrics.write(directory)
+    finally:
+        metrics.write(directory)
+
+
+class Lifespan:
+    """An ASGI application around another: runs ``background`` from startup to shutdown."""
+
+    def __init__(
+        self, application: Callable[[Scope, Receive, Send], Awaitable[None]], background: Sequence[Background]
+    ) -> None:
+        self._application = application
+        self._background = background
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            return await self._application(scope, receive, send)
+        await receive()
+        tasks = [asyncio.ensure_future(start()) for start in self._background]
+        await send({"type": "lifespan.startup.complete"})
+        message: Message = await receive()
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        return await send({"type": message["type"] + ".complete"})

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How ``Location`` and ``Link`` are written (compat.md 3.9).
+
+Relative by default: behind a proxy a path is always right, where scheme and host often are not ("wrong scheme/host
+behind a proxy" is among the most frequent complaints about registries). Absolute where ``http.host`` says so.
+"""
+
+from urllib.parse import quote, urlencode, urlsplit
+from uuid import UUID
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import RepositoryName
+from entrepot.web.settings import HttpSettings
+
+
+class Locations:
+    """Writes addresses of this registry's resources."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._base = _base(settings)
+        self._path = settings.prefix.rstrip("/")
+
+    def upload(self, name: RepositoryName, upload: UUID) -> str:
+        """Where an upload goes on."""
+        return f"{self._base}/v2/{name}/blobs/uploads/{upload}"
+
+    def blob(self, name: RepositoryName, digest: Digest) -> str:
+        """A blob."""
+        return f"{self._base}/v2/{name}/blobs/{digest}"
+
+    def manifest(self, name: RepositoryName, digest: Digest) -> str:
+        """A manifest."""
+        return f"{self._base}/v2/{name}/manifests/{digest}"
+
+    def next_page(self, path: str, **parameters: str | int) -> str:
+        """The value of a ``Link`` header; ``path`` as in ``/v2/_catalog``. Always a path."""
+        query = urlencode(sorted(parameters.items()))
+        return f'<{self._path}{quote(path, safe="/:")}?{query}>; rel="next"'
+
+
+def _base(settings: HttpSettings) -> str:
+    """``http.host`` wins; its path counts only with a slash behind it, as in distribution."""
+    if settings.host is not None:
+        parts = urlsplit(settings.host)
+        if parts.scheme and parts.netloc:
+            path = parts.path.rstrip("/") if parts.path.endswith("/") else ""
+            return f"{parts.scheme}://{parts.netloc}{path}"
+    return settings.prefix.rstrip("/")

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dispatches ``/v2/``: route, method, and the values that the path holds, checked once."""
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import ReadOnly, Unsupported
+from entrepot.oci.names import RepositoryName, parse_reference
+from entrepot.registry.registry import Registry
+from entrepot.web.exchange import Answer, Exchange, json_answer
+from entrepot.web.locations import Locations
+from entrepot.web.v2 import blobs, manifests
+from entrepot.web.v2.lists import ListPages
+from entrepot.web.v2.routes import Kind, Route
+from entrepot.web.v2.uploads import UploadPages
+
+METHODS: dict[Kind, tuple[str, ...]] = {
+    "base": ("GET", "HEAD"),
+    "catalog": ("GET", "HEAD"),
+    "tags": ("GET", "HEAD"),
+    "manifests": ("DELETE", "GET", "HEAD", "PUT"),
+    "blobs": ("DELETE", "GET", "HEAD"),
+    "uploads": ("POST",),
+    "upload": ("DELETE", "GET", "HEAD", "PATCH", "PUT"),
+    "referrers": ("GET", "HEAD"),
+}
+
+
+class Api:
+    """The distribution API over one registry."""
+
+    def __init__(self, registry: Registry, locations: Locations) -> None:
+        self._registry = registry
+        self._locations = locations
+        self._uploads = UploadPages(registry, locations)
+        self._lists = ListPages(registry, locations)
+
+    async def handle(self, exchange: Exchange, route: Route) -> None:
+        """Answer, or raise what ``entrepot.web.errors`` turns into an answer."""
+        self._require_method(exchange.method, route.kind)
+        if route.kind == "blobs" and exchange.method != "DELETE":
+            name, digest = RepositoryName.parse(route.name), Digest.parse(route.tail)
+            return await blobs.get(exchange, self._registry, name, digest)
+        return await exchange.answer(await self._answer(exchange, route))
+
+    def _require_method(self, method: str, kind: Kind) -> None:
+        allowed = METHODS[kind]
+        if method not in allowed:
+            raise Unsupported(f"{method} is not for this endpoint", headers={"Allow": ", ".join(allowed)})
+        if self._registry.settings.readonly and method not in {"GET", "HEAD"}:
+            raise ReadOnly
+
+    async def _answer(self, exchange: Exchange, route: Route) -> Answer:
+        match route.kind:
+            case "base":
+                return json_answer({})
+            case "catalog":
+                return await self._lists.catalog(exchange)
+        name = RepositoryName.parse(route.name)
+        match route.kind:
+            case "tags":
+                return await self._lists.tags(exchange, name)
+            case "referrers":
+                return await self._lists.referrers(exchange, name, Digest.parse(route.tail))
+            case "manifests":
+                return await self._manifest(exchange, name, route.tail)
+            case "blobs":
+                return await blobs.delete(self._registry, name, Digest.parse(route.tail))
+            case "uploads":
+                return await self._uploads.post(exchange, name)
+            case _:
+                return await self._upload(exchange, name, route.tail)
+
+    async def _manifest(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
+        reference = parse_reference(tail)
+        if exchange.method == "PUT":
+            return await manifests.put(exchange, self._registry, self._locations, name, reference)
+        if exchange.method == "DELETE":
+            return await manifests.delete(self._registry, name, reference)
+        return await manifests.get(exchange, self._registry, name, reference)
+
+    async def _upload(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
+        match exchange.method:
+            case "PATCH":
+                return await self._uploads.patch(exchange, name, tail)
+            case "PUT":
+                return await self._uploads.put(exchange, name, tail)
+            case "DELETE":
+                return await self._uploads.delete(name, tail)
+            case _:
+                return await self._uploads.get(name, tail)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``/v2/<name>/manifests/<reference>`` (distribution-spec, "Pulling manifests", "Pushing Manifests")."""
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import ErrorCode, ManifestTooLarge, RegistryError
+from entrepot.oci.manifests import MAX_MANIFEST
+from entrepot.oci.names import Reference, RepositoryName, Tag
+from entrepot.registry.manifests import PulledManifest
+from entrepot.registry.registry import Registry
+from entrepot.web.exchange import Answer, Exchange
+from entrepot.web.locations import Locations
+
+MAX_TAGS = 100
+"""Tags of one push; the specification asks for at least 10 and allows 414 beyond a limit."""
+
+
+class TooManyTags(RegistryError):
+    """More than :data:`MAX_TAGS`."""
+
+    row = ErrorCode("TAG_INVALID", 414, f"at most {MAX_TAGS} tags can be pushed with one manifest")
+
+
+def describe_manifest(manifest: PulledManifest) -> dict[str, str]:
+    """The headers of GET and HEAD."""
+    return {
+        "Content-Type": manifest.media_type,
+        "Content-Length": str(len(manifest.payload)),
+        "Docker-Content-Digest": manifest.digest,
+        "ETag": f'"{manifest.digest}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+async def get(exchange: Exchange, registry: Registry, name: RepositoryName, reference: Reference) -> Answer:
+    """GET and HEAD; whatever Accept says, the manifest goes out as it was pushed (compat.md 9.3)."""
+    manifest = await registry.manifests.get(name, reference)
+    headers = describe_manifest(manifest)
+    condition = exchange.headers.get("if-none-match")
+    if condition is not None and manifest.digest in condition:
+        del headers["Content-Length"]
+        return Answer(304, headers)
+    return Answer(200, headers, manifest.payload)
+
+
+async def put(
+    exchange: Exchange, registry: Registry, locations: Locations, name: RepositoryName, reference: Reference
+) -> Answer:
+    """Push, with any number of tags."""
+    texts = exchange.query.getlist("tag")
+    if len(texts) > MAX_TAGS:
+        raise TooManyTags(f"{len(texts)} were asked for")
+    tags = [Tag.parse(text) for text in texts]
+    announced = exchange.content_length()
+    too_large = announced is not None and announced > MAX_MANIFEST
+    payload = None if too_large else await exchange.read_all(MAX_MANIFEST)
+    if payload is None:
+        raise ManifestTooLarge(f"a manifest has at most {MAX_MANIFEST} bytes")
+    content_type = exchange.headers.get("content-type", "")
+    manifest = await registry.manifests.put(name, reference, tags, content_type, payload)
+    headers = {"Location": locations.manifest(name, manifest.digest), "Docker-Content-Digest": str(manifest.digest)}
+    if manifest.subject is not None:
+        headers["OCI-Subject"] = manifest.subject
+    if tags:
+        headers["OCI-Tag"] = ", ".join(dict.fromkeys(tags))
+    return Answer(201, headers)
+
+
+async def delete(registry: Registry, name: RepositoryName, reference: Reference) -> Answer:
+    """A digest: the manifest with all its tags. A tag: that tag alone."""
+    if isinstance(reference, Digest):
+        await registry.manifests.remove(name, reference)
+    else:
+        await registry.manifests.untag(name, reference)
+    return Answer(202)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``/v2/<name>/blobs/uploads/`` (distribution-spec, "Pushing blobs"; compat.md 3.5).
+
+Bodies go to the registry chunk by chunk as they arrive; what arrived of a body that broke off stays and can be resumed.
+"""
+
+from uuid import UUID
+
+from entrepot.oci import media
+from entrepot.oci.digests import Digest, parse_algorithm
+from entrepot.oci.errors import (
+    BlobUploadInvalid,
+    BlobUploadUnknown,
+    DigestInvalid,
+    NameInvalid,
+    SizeInvalid,
+)
+from entrepot.oci.names import RepositoryName
+from entrepot.oci.ranges import ContentRange, parse_content_range
+from entrepot.registry.registry import Registry
+from entrepot.registry.uploads import Receiver
+from entrepot.web.exchange import Answer, Exchange
+from entrepot.web.locations import Locations
+
+
+class UploadPages:
+    """The endpoints of uploads."""
+
+    def __init__(self, registry: Registry, locations: Locations) -> None:
+        self._registry = registry
+        self._locations = locations
+
+    async def post(self, exchange: Exchange, name: RepositoryName) -> Answer:
+        """Begin an upload, or do all in one step: mount, or a body with its digest."""
+        query = exchange.query
+        if "mount" in query:
+            mounted = await self._mount(name, query["mount"], query.get("from"))
+            if mounted is not None:
+                return self._created(name, mounted)
+        digest = Digest.parse(query["digest"]) if query.get("digest") and "mount" not in query else None
+        algorithm = digest.algorithm if digest else parse_algorithm(query.get("digest-algorithm") or "sha256")
+        upload = await self._registry.uploads.start(name, algorithm)
+        if digest is None:
+            return self._accepted(name, upload, 0)
+        async with self._registry.uploads.receive(name, upload, None) as writer:
+            await _receive(exchange, writer)
+            await self._registry.uploads.commit(name, writer, digest)
+        return self._created(name, digest)
+
+    async def get(self, name: RepositoryName, tail: str) -> Answer:
+        """How far the upload is."""
+        upload = _parse_upload(tail)
+        offset = await self._registry.uploads.offset(name, upload)
+        return Answer(204, self._progress(name, upload, offset))
+
+    async def patch(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
+        """The next bytes."""
+        upload = _parse_upload(tail)
+        at = _chunk(exchange)
+        _require_octets(exchange)
+        async with self._registry.uploads.receive(name, upload, at) as writer:
+            await _receive(exchange, writer)
+            offset = writer.offset
+        return self._accepted(name, upload, offset)
+
+    async def put(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
+        """The last bytes, where there are any, and the digest of all."""
+        upload = _parse_upload(tail)
+        text = exchange.query.get("digest")
+        if not text:
+            raise DigestInvalid("the closing PUT needs the digest of the whole blob: ?digest=<algorithm>:<hex>")
+        digest = Digest.parse(text)
+        at = _chunk(exchange)
+        async with self._registry.uploads.receive(name, upload, at) as writer:
+            await _receive(exchange, writer)
+            await self._registry.uploads.commit(name, writer, digest)
+        return self._created(name, digest)
+
+    async def delete(self, name: RepositoryName, tail: str) -> Answer:
+        """Cancel."""
+        upload = _parse_upload(tail)
+        await self._registry.uploads.cancel(name, upload)
+        return Answer(204, {"Docker-Upload-UUID": str(upload)})
+
+    async def _mount(self, name: RepositoryName, digest: str, source: str | None) -> Digest | None:
+        """What cannot be mounted becomes an upload, as clients expect."""
+        try:
+            wanted = Digest.parse(digest)
+            origin = RepositoryName.parse(source) if source else None
+        except (DigestInvalid, NameInvalid):
+            return None
+        return wanted if await self._registry.blobs.mount(name, wanted, origin) else None
+
+    def _created(self, name: RepositoryName, digest: Digest) -> Answer:
+        return Answer(201, {"Location": self._locations.blob(name, digest), "Docker-Content-Digest": digest})
+
+    def _accepted(self, name: RepositoryName, upload: UUID, offset: int) -> Answer:
+        return Answer(202, self._progress(name, upload, offset))
+
+    def _progress(self, name: RepositoryName, upload: UUID, offset: int) -> dict[str, str]:
+        return {
+            "Location": self._locations.upload(name, upload),
+            "Docker-Upload-UUID": str(upload),
+            "Range": f"0-{max(offset - 1, 0)}",
+        }
+
+
+async def _receive(exchange: Exchange, writer: Receiver) -> None:
+    """The whole body into the upload. Raises ``SizeInvalid`` where it is not what was announced."""
+    announced = exchange.content_length()
+    while (chunk := await exchange.read()) is not None:
+        await writer.write(chunk)
+    if announced is not None and exchange.received != announced:
+        raise SizeInvalid(f"Content-Length announced {announced} bytes, {exchange.received} came")
+
+
+def _chunk(exchange: Exchange) -> ContentRange | None:
+    header = exchange.headers.get("content-range")
+    if header is None:
+        return None
+    at = parse_content_range(header)
+    length = exchange.content_length()
+    if length is not None and length != at.length:
+        raise SizeInvalid(f"Content-Range speaks of {at.length} bytes, Content-Length of {length}")
+    return at
+
+
+def _require_octets(exchange: Exchange) -> None:
+    content_type = media.strip_parameters(exchange.headers.get("content-type", ""))
+    if content_type not in {"", media.OCTET_STREAM}:
+        raise BlobUploadInvalid(f"Content-Type of a chunk is {media.OCTET_STREAM}, not {content_type!r}")
+
+
+def _parse_upload(text: str) -> UUID:
+    try:
+        upload = UUID(text)
+    except ValueError:
+        upload = None
+    if upload is None or str(upload) != text:
+        raise BlobUploadUnknown(f"{text[:60]!r} is no upload of this registry")
+    return upload
