@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The types of keys: what each accepts, said in words, and how it reads a node.
+
+The word ``true`` in quotes is a string: distribution takes ``delete.enabled: "true"`` for false without a word, so here
+it is a mistake that says to drop the quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from entrepot.config import values
+from entrepot.config.nodes import FALSEHOODS, TRUTHS, Listing, Node, Scalar, Table, is_null
+
+
+class Unfit(Exception):
+    """This node is not what its key takes; ``allowed`` says what is."""
+
+    def __init__(self, node: Node, allowed: str) -> None:
+        super().__init__(allowed)
+        self.node = node
+        self.allowed = allowed
+
+
+class Form(Enum):
+    """How the value of an environment variable is to be taken for a key.
+
+    TEXT as it stands (a ``#``, a ``: `` or a leading zero in a password stays what it is), YAML as a whole document.
+    """
+
+    TEXT = "text"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of key; ``name`` is for the documentation.
+
+    ``items`` is the kind of the items of a list; below an ``open`` kind any name may stand.
+    """
+
+    name: str
+    form: Form
+    read: Callable[[Node], object]
+    items: Kind | None = None
+    open: bool = False
+
+
+def _scalar(node: Node, allowed: str) -> Scalar:
+    if not isinstance(node, Scalar):
+        raise Unfit(node, allowed)
+    return node
+
+
+def textual(name: str, allowed: str, convert: Callable[[str], object]) -> Kind:
+    """A kind whose values are texts that ``convert`` understands or refuses with a ValueError."""
+
+    def read(node: Node) -> object:
+        try:
+            return convert(_scalar(node, f"allowed: {allowed}").text)
+        except ValueError as error:
+            raise Unfit(node, f"allowed: {error}") from None
+
+    return Kind(name, Form.TEXT, read)
+
+
+def choice(*words: str, otherwise: str | None = None) -> Kind:
+    """One of some words, in any case; an empty string means ``otherwise``."""
+    allowed = ", ".join(words)
+
+    def convert(text: str) -> str:
+        word = text.lower() or otherwise
+        if word not in words:
+            raise ValueError(allowed)
+        return word
+
+    return textual("one of " + allowed, allowed, convert)
+
+
+def duration(minimum: float = 0.0, zero: float | None = None) -> Kind:
+    """Seconds, at least ``minimum``; a zero, where it cannot be meant, becomes ``zero``."""
+
+    def convert(text: str) -> float:
+        seconds = values.duration(text)
+        if seconds == 0 and zero is not None:
+            return zero
+        if seconds < minimum:
+            bare = "; a number without a unit means nanoseconds" if text.isdigit() and seconds > 0 else ""
+            least = "no negative duration" if minimum == 0 else f"at least {values.go_duration(minimum)}"
+            raise ValueError(f"{values.DURATION}, {least}{bare}")
+        return seconds
+
+    return textual("duration", values.DURATION, convert)
+
+
+def integer(minimum: int = -(2**63), maximum: int = 2**63 - 1) -> Kind:
+    """A whole number within bounds."""
+
+    def read(node: Node) -> object:
+        scalar = _scalar(node, f"allowed: {values.INTEGER}")
+        if not scalar.plain:
+            raise Unfit(node, f"allowed: {values.INTEGER} without quotes")
+        try:
+            number = values.integer(scalar.text)
+        except ValueError as error:
+            raise Unfit(node, f"allowed: {error}") from None
+        if not minimum <= number <= maximum:
+            bound = f"at least {minimum}" if number < minimum else f"at most {maximum}"
+            raise Unfit(node, f"allowed: {values.INTEGER}, {bound}")
+        return number
+
+    return Kind("integer", Form.YAML, read)
+
+
+def _boolean(node: Node) -> object:
+    scalar = _scalar(node, "allowed: true or false")
+    if scalar.text not in TRUTHS | FALSEHOODS:
+        raise Unfit(node, "allowed: true or false")
+    if not scalar.plain:
+        word = str(scalar.text in TRUTHS).lower()
+        raise Unfit(node, f"allowed: true or false; write {word} without quotes")
+    return scalar.text in TRUTHS
+
+
+def _loose(strict: Kind) -> Kind:
+    """Parameters of storage drivers are read by distribution as real types or as strings."""
+
+    def read(node: Node) -> object:
+        scalar = _scalar(node, f"allowed: {strict.name}")
+        return strict.read(Scalar(scalar.text, plain=True, origin=scalar.origin))
+
+    return Kind(strict.name, Form.YAML, read)
+
+
+def list_of(item: Kind) -> Kind:
+    """A list of one kind; nothing in it is null."""
+
+    def read(node: Node) -> object:
+        if not isinstance(node, Listing):
+            raise Unfit(node, f"allowed: a list of {item.name}s, such as [one, two]")
+        return tuple("" if is_null(entry) else item.read(entry) for entry in node.items)
+
+    return Kind(f"list of {item.name}s", Form.YAML, read, items=item)
+
+
+def _anything(node: Node) -> object:
+    """Plain Python values of an undeclared tree: fields of the log, options of middlewares."""
+    if isinstance(node, Listing):
+        return [_anything(item) for item in node.items]
+    if isinstance(node, Table):
+        return {name: _anything(entry) for name, entry in node.entries.items()}
+    if not node.plain:
+        return node.text
+    if is_null(node):
+        return None
+    if node.text in TRUTHS | FALSEHOODS:
+        return node.text in TRUTHS
+    try:
+        return values.integer(node.text)
+    except ValueError:
+        return node.text
+
+
+def _fields(node: Node) -> object:
+    if not isinstance(node, Table):
+        raise Unfit(node, "allowed: a map, such as {name: value}")
+    return _anything(node)
+
+
+def _headers(node: Node) -> object:
+    """Names to their values; two spellings of one name are one header, as in HTTP."""
+    if not isinstance(node, Table):
+        raise Unfit(node, "allowed: a map of header names to lists, such as {X-Frame-Options: [deny]}")
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, entry in node.entries.items():
+        headers.update(_header(name, entry, headers))
+    return headers
+
+
+def _header(name: str, entry: Node, known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    if not isinstance(entry, Listing):
+        raise Unfit(entry, "allowed: a list of values for each header, such as {X-Frame-Options: [deny]}")
+    try:
+        canonical = values.header_name(name)
+        texts = tuple(values.header_value(_scalar(item, "allowed: strings").text) for item in entry.items)
+    except ValueError as error:
+        # The node of the whole header is named and not its text: a header may hold an Authorization.
+        raise Unfit(entry, f"allowed: {error}") from None
+    return {canonical: known.get(canonical, ()) + texts}
+
+
+STRING = textual("string", "a string", str)
+LEVEL = choice("error", "warn", "info", "debug")
+BOOLEAN = Kind("boolean", Form.YAML, _boolean)
+INTEGER = integer()
+COUNT = integer(0)
+DURATION = duration()
+LOOSE_BOOLEAN = _loose(BOOLEAN)
+LOOSE_INTEGER = _loose(INTEGER)
+LOOSE_COUNT = _loose(COUNT)
+STRINGS = list_of(STRING)
+PATTERNS = list_of(textual("regular expression", "a regular expression", values.regular_expression))
+HEADERS = Kind("map of lists", Form.YAML, _headers, open=True)
+FIELDS = Kind("map", Form.YAML, _fields, open=True)
+ANYTHING = Kind("anything", Form.YAML, _anything, open=True)
+PATH = textual("path", "a path", values.path)
+SIZE = textual("size", values.SIZE, values.size)
+ADDRESS = textual("address", values.ADDRESS, values.address_text)
+HTTP_URL = textual("URL", values.HTTP_URL, values.http_url)
+SQLITE_URL = textual("URL", values.SQLITE, values.sqlite_url)
+ROUTE = textual("URL path", values.ROUTE, values.route)
+PREFIX = textual("path prefix", values.PREFIX, values.prefix)

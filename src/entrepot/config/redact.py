@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be printed: secrets become ``***``, and no value can forge a second line of output.
+
+A name decides, because a value cannot: ``password`` is hidden under whatever section it stands, also in maps whose keys
+nobody declared (headers, log fields, options of middlewares).
+"""
+
+import json
+import re
+
+from entrepot.config.nodes import Listing, Node, Scalar, Table, is_null
+
+HIDDEN = "***"
+_SECRET_NAMES = re.compile(
+    r"password|passwd|passphrase|secret|token|credential|authorization|cookie|connectionstring|signature"
+    r"|(access|account|api|license|private|shared|encryption|auth)key(id)?$|^key$"
+)
+_USERINFO = re.compile(r"//[^/\s]*@")
+_QUERY = re.compile(r"([?&][^=&\s]*(?:token|secret|passw|key|sig|auth|cred)[^=&\s]*=)[^&#\s]*", re.IGNORECASE)
+_SHOWN_AS_WRITTEN = re.compile(r"[^\s\"'\[\]{},#&*!|>%@`?-]\S*( [^\s#]\S*)*")
+_LONGEST = 200
+
+
+def is_secret(name: str) -> bool:
+    """Whether a key or header of this name holds something to hide."""
+    return bool(_SECRET_NAMES.search(re.sub(r"[-_.\s]", "", name.lower())))
+
+
+def shown(text: str) -> str:
+    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped."""
+    text = _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", text))
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
+    if text.isprintable() and _SHOWN_AS_WRITTEN.fullmatch(text):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def described(node: Node) -> str:
+    """What was found, for a mistake: the value of a scalar, only the nature of anything larger."""
+    if isinstance(node, Table):
+        return "a map"
+    if isinstance(node, Listing):
+        return "a list"
+    if is_null(node):
+        return "nothing"
+    return shown(node.text) if node.plain else f"the string {json.dumps(shown(node.text).strip(chr(34)))}"
+
+
+def nature(node: Node) -> str:
+    """What was found where nobody knows what it is, and whether it is a secret."""
+    return "a single value" if isinstance(node, Scalar) and not is_null(node) else described(node)
+
+
+def flow(node: Node) -> str:
+    """A whole tree on one line, in YAML's flow form, without its secrets."""
+    if isinstance(node, Scalar):
+        return "null" if is_null(node) else shown(node.text)
+    if isinstance(node, Listing):
+        return "[" + ", ".join(flow(item) for item in node.items) + "]"
+    pairs = (f"{shown(name)}: {HIDDEN if is_secret(name) else flow(entry)}" for name, entry in node.entries.items())
+    return "{" + ", ".join(pairs) + "}"

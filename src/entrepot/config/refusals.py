@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stops the start: sections that protect or place data and are not implemented.
+
+Ignoring them would serve, open to all, what someone meant to protect, or write it where nobody will look for it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from entrepot.config.drivers import IMPLEMENTED_DRIVERS, NOT_DRIVERS
+from entrepot.config.mistakes import Mistake
+from entrepot.config.nodes import Listing, Node, Scalar, Table, at, is_empty, is_null
+from entrepot.config.schema import Branch, nearest
+
+_SECTIONS = {
+    "http.tls": "remove the section and terminate TLS in a proxy before this registry",
+    "proxy": "remove proxy.remoteurl to run an ordinary registry",
+    "policy": "remove the section to accept artifacts of every class",
+}
+_UNIMPLEMENTED = "is not implemented yet, and this registry does not start with less than the configuration asks for"
+_PROTECTED = ("auth", "middleware", *_SECTIONS)
+
+
+def asks(path: str, node: Node) -> bool:
+    """Whether ``node``, standing at ``path``, asks for a protection (for authentication, naming a kind is enough)."""
+    if path == "http":
+        tls = at(node, "tls")
+        return tls is not None and not is_empty(tls)
+    if not any(path == section or path.startswith((f"{section}.", f"{section}[")) for section in _PROTECTED):
+        return False
+    if path == "auth":
+        return any(True for _ in _kinds_of_auth(node))
+    return not is_empty(node)
+
+
+def refusals(root: Table, schema: Branch) -> Iterator[Mistake]:
+    """One mistake for each thing the configuration asks for that is not there."""
+    yield from _storage(root, schema.children["storage"])
+    yield from _auth(root, schema.children["auth"])
+    for section, advice in _SECTIONS.items():
+        node = at(root, section)
+        if section == "proxy" and node is not None:
+            node = at(root, "proxy.remoteurl")
+        if node is not None and not is_empty(node):
+            yield Mistake(node.origin, section, f"a section that {_UNIMPLEMENTED}", advice)
+    yield from _middleware(root)
+
+
+def _kinds_of_auth(node: Node) -> Iterator[tuple[str, Node]]:
+    if isinstance(node, Scalar) and not is_null(node) and node.text.lower() not in {"", "none"}:
+        yield node.text, node
+    if isinstance(node, Table):
+        yield from ((name, entry) for name, entry in node.entries.items() if name.lower() not in {"", "none"})
+
+
+def _auth(root: Table, known: Branch) -> Iterator[Mistake]:
+    section = root.entries.get("auth")
+    if section is None:
+        return
+    for name, node in _kinds_of_auth(section):
+        if name in known.children:
+            advice = "remove the section (or write auth: none) to let everybody in"
+            yield Mistake(node.origin, f"auth.{name}", f"a protection that {_UNIMPLEMENTED}", advice)
+        else:
+            yield Mistake(
+                node.origin, f"auth.{name}", "an unknown kind of authentication", _instead(name, known.children)
+            )
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    words = sorted(known)
+    near = nearest(name, words)
+    return f"allowed: {', '.join(words)}" + ("" if near is None else f"; did you mean {near}?")
+
+
+def _storage(root: Table, known: Branch) -> Iterator[Mistake]:
+    section = root.entries.get("storage")
+    entries = section.entries if isinstance(section, Table) else {}
+    drivers = {name: node for name, node in entries.items() if name not in NOT_DRIVERS}
+    if not drivers and (section is None or is_null(section) or isinstance(section, Table)):
+        origin = root.origin if section is None else section.origin
+        yield Mistake(origin, "storage", "no storage driver", "name one: storage: {filesystem: {rootdirectory: /path}}")
+    if len(drivers) > 1:
+        names = ", ".join(f"{name} ({node.origin})" for name, node in drivers.items())
+        yield Mistake(
+            next(reversed(drivers.values())).origin,
+            "storage",
+            f"several storage drivers: {names}",
+            "allowed: exactly one; the variable REGISTRY_STORAGE=NAME replaces the whole section of the file",
+        )
+    for name, node in drivers.items():
+        if name not in known.children:
+            words = [word for word in known.children if word not in NOT_DRIVERS]
+            yield Mistake(node.origin, f"storage.{name}", "an unknown storage driver", _instead(name, words))
+        elif name not in IMPLEMENTED_DRIVERS:
+            advice = f"allowed: {', '.join(sorted(IMPLEMENTED_DRIVERS))}"
+            yield Mistake(node.origin, f"storage.{name}", f"a storage driver that {_UNIMPLEMENTED}", advice)
+
+
+def _middleware(root: Table) -> Iterator[Mistake]:
+    section = root.entries.get("middleware")
+    for place, entries in section.entries.items() if isinstance(section, Table) else ():
+        for index, entry in enumerate(entries.items if isinstance(entries, Listing) else ()):
+            disabled = at(entry, "disabled")
+            if not is_empty(entry) and (disabled is None or is_empty(disabled)):
+                key = f"middleware.{place}[{index}]"
+                advice = "remove it, or write disabled: true"
+                yield Mistake(entry.origin, key, f"a middleware that {_UNIMPLEMENTED}", advice)
