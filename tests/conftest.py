@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 NO_SKIPS = os.environ.get("ENTREPOT_NO_SKIPS") == "1"
-LAST_LINES = 60
+LAST_LINES = 40
 
 
 class StartServer(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import programs
+from support.containers import Containers
 from support.docker import Docker
 from support.server import Server
 
@@ -69,6 +70,13 @@ def rootfs() -> bytes:
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
     return archive.getvalue()
+
+
+@pytest.fixture
+def containers() -> Iterator[Containers]:
+    """podman, buildah and skopeo with storage and settings of this test's own."""
+    with Containers() as programs_of_containers:
+        yield programs_of_containers
 
 
 @pytest.fixture(scope="session")

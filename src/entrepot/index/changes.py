@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import uuid4
 
-from sqlalchemy import bindparam, delete, literal, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import Change, Name, OpenIntent, Truth
@@ -56,13 +56,16 @@ class Changes:
         self._pin_holders = Statement.compile(
             select(INTENTS.c.holder).where(INTENTS.c.change == PINS.c.change, *pin_on_name), dialect
         )
-        one = literal(1, literal_execute=True)
         self._held = {
             "blob": Statement.compile(
-                select(one).where(LAYERS.c.repository_id == here, LAYERS.c.digest == bindparam("name")), dialect
+                select(LAYERS.c.digest).where(LAYERS.c.repository_id == here, LAYERS.c.digest == bindparam("name")),
+                dialect,
             ),
             "manifest": Statement.compile(
-                select(one).where(REVISIONS.c.repository_id == here, REVISIONS.c.digest == bindparam("name")), dialect
+                select(REVISIONS.c.digest).where(
+                    REVISIONS.c.repository_id == here, REVISIONS.c.digest == bindparam("name")
+                ),
+                dialect,
             ),
         }
         self._delete_intents = Statement.compile(

@@ -118,8 +118,8 @@ class Exchange:
         limit = self.received + DRAIN_BYTES
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while not self._ended and self.received < limit:
-                    await self.read()
+                while self.received < limit and await self.read() is not None:
+                    pass
         except (TimeoutError, ClientGone, Unavailable):
             pass
         if not self._ended:
