@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from entrepot.index.index import Index, open_index
 from entrepot.jobs.building import Progress, build_index, is_complete
 from entrepot.jobs.expiry import purge_forever
 from entrepot.jobs.settling import settle_forever
+from entrepot.oci.errors import Unavailable
 from entrepot.processes.address import bind_tcp, bind_unix
 from entrepot.processes.supervisor import Child, Supervisor
 from entrepot.registry.names import Names
 from entrepot.registry.registry import join
-from entrepot.storage.filesystem import clear_temporary, open_filesystem, prepare_directory
+from entrepot.storage.claim import NETWORK_KINDS, claim_directory, filesystem_kind
+from entrepot.storage.filesystem import open_filesystem
 from entrepot.storage.layout import OWN
 from entrepot.storage.memory import open_memory
 from entrepot.storage.ports import Storage
@@ -83,12 +85,18 @@ def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Serv
     log = configure_logs(settings.telemetry.log)
     run_directory = Path(tempfile.mkdtemp(prefix="entrepot-"))
     try:
-        driver = settings.storage.driver
-        if isinstance(driver, FilesystemSettings):
-            prepare_directory(driver)
-            clear_temporary(driver)
-        index_path = _index_path(settings, run_directory)
-        yield Server(settings, listener, bind_debug(settings), HealthBoard(), run_directory, index_path, log)
+        with contextlib.ExitStack() as stack:
+            driver = settings.storage.driver
+            writable = not isinstance(driver, FilesystemSettings) or stack.enter_context(
+                claim_directory(driver.rootdirectory)
+            )
+            if not writable:
+                log.warning(
+                    "the data directory cannot be written: serving read-only, with an index in a temporary file"
+                )
+                settings = replace(settings, registry=replace(settings.registry, readonly=True))
+            index_path = _index_path(settings, run_directory, beside_data=writable)
+            yield Server(settings, listener, bind_debug(settings), HealthBoard(), run_directory, index_path, log)
     finally:
         shutil.rmtree(run_directory, ignore_errors=True)
 
@@ -124,13 +132,21 @@ def _is_filesystem(settings: Settings) -> bool:
     return isinstance(settings.storage.driver, FilesystemSettings)
 
 
-def _index_path(settings: Settings, run_directory: Path) -> Path:
+def _index_path(settings: Settings, run_directory: Path, *, beside_data: bool) -> Path:
+    """Where the index lies. Raises ``Unavailable`` where it would lie on a network filesystem."""
     if settings.index.url is not None:
         return Path(settings.index.url.removeprefix("sqlite:///"))
     driver = settings.storage.driver
-    if isinstance(driver, FilesystemSettings):
-        return driver.rootdirectory / OWN / "index.sqlite3"
-    return run_directory / "index.sqlite3"
+    if not isinstance(driver, FilesystemSettings) or not beside_data:
+        return run_directory / "index.sqlite3"
+    kind = filesystem_kind(driver.rootdirectory)
+    if kind in NETWORK_KINDS:
+        raise Unavailable(
+            f"the data directory {driver.rootdirectory} lies on a network filesystem ({kind}), where an SQLite index "
+            "is not safe; add to the configuration a place on a local disk for it:\n"
+            "index:\n  url: sqlite:////var/lib/entrepot/index.sqlite3"
+        )
+    return driver.rootdirectory / OWN / "index.sqlite3"
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from entrepot.config.settings import Settings
 from entrepot.jobs.building import Progress
 from entrepot.oci.errors import RegistryError
 from entrepot.processes.address import AddressError
-from entrepot.storage.filesystem import filesystem_kind
+from entrepot.storage.claim import filesystem_kind
 from entrepot.storage.settings import FilesystemSettings
 from entrepot.web.settings import UnixAddress
 
@@ -63,10 +63,11 @@ def _count_workers(settings: Settings, asked: int | None) -> int:
 def _warn_of_layer(settings: Settings) -> list[str]:
     driver = settings.storage.driver
     if isinstance(driver, FilesystemSettings) and filesystem_kind(driver.rootdirectory) == "overlay":
-        return [
+        warning = (
             f"the data directory {driver.rootdirectory} lies on the container's own layer and is lost with the "
             f"container; mount a volume there: docker run -v registry-data:{driver.rootdirectory} ..."
-        ]
+        )
+        return [warning]
     return []
 
 

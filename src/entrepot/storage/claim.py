@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims a data directory for one server: made where it is missing, locked against a second server.
+
+Two servers on one directory would clear each other's temporary files and could not tell whose intents are dead.
+"""
+
+import contextlib
+import fcntl
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from entrepot.oci.errors import Unavailable
+from entrepot.storage import layout
+
+PATIENCE = 5.0
+"""Seconds to wait for a server that is just ending, as on a restart."""
+
+NETWORK_KINDS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs"}
+)
+"""Filesystems on which SQLite's locks and memory maps cannot be trusted."""
+
+
+@contextlib.contextmanager
+def claim_directory(root: Path) -> Iterator[bool]:
+    """Hold ``root`` while inside; gives whether it can be written. Raises ``Unavailable`` with what to do.
+
+    A directory that holds a registry but cannot be written is served read-only.
+    """
+    try:
+        for key in (layout.BLOBS, layout.REPOSITORIES, layout.TEMPORARY):
+            os.makedirs(root / key, exist_ok=True)
+        descriptor = os.open(root / layout.OWN / "serving.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if (root / layout.REPOSITORIES).is_dir():
+            yield False
+            return
+        raise Unavailable(
+            f"the data directory {root} cannot be made or written: {error.strerror}; "
+            "give it to the user that runs entrepot, or name another as storage.filesystem.rootdirectory"
+        ) from error
+    try:
+        _lock(descriptor, root)
+        _clear_temporary(root / layout.TEMPORARY)
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def filesystem_kind(path: Path) -> str:
+    """The type of the filesystem that holds ``path`` (ext4, overlay, nfs4 ...), or ``unknown``."""
+    best, kind = "", "unknown"
+    target = str(path.resolve())
+    try:
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return kind
+    for line in mounts:
+        fields = line.split(" ")
+        point = fields[1].encode().decode("unicode_escape")
+        below = target == point or target.startswith(point.rstrip("/") + "/")
+        if below and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace")
+                raise Unavailable(
+                    f"the data directory {root} is served already, by {holder or 'another entrepot'}; "
+                    "stop that one, or name another directory as storage.filesystem.rootdirectory"
+                ) from None
+            time.sleep(0.05)
+        else:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}".encode(), 0)
+            return
+
+
+def _clear_temporary(directory: Path) -> None:
+    """Remove what crashed processes left on its way to a name."""
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
