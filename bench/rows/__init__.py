@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the table, by name and in the order in which they run; neighbours share a stage where they can."""
+
+from collections.abc import Callable, Mapping
+
+from bench.rows import catalog, gets, memory, pull, push
+from bench.stage import Bench
+from bench.table import Line
+
+ROWS: Mapping[str, Callable[[Bench], list[Line]]] = {
+    "get-random": gets.random_tags,
+    "get-hot": gets.hot_tag,
+    "get-beside-uploads": gets.beside_uploads,
+    "push-blob": push.blob,
+    "push-images": push.images,
+    "pull-blob": pull.blob,
+    "catalog": catalog.last_page,
+    "memory-idle": memory.idle,
+    "memory-uploads": memory.uploads,
+}
