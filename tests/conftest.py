@@ -83,8 +83,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    """Logs of programs that ended in earlier tests are not shown with a failure of this one."""
-    daemons.forget_dead()
+    """What programs said in earlier tests is not shown with a failure of this one."""
+    daemons.begin_test()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,9 +95,9 @@ def pytest_runtest_makereport(
     report = yield
     if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail") and not _may_skip(item):
         _fail(report)
-    if report.failed:
-        for daemon in daemons.shown():
-            last = "\n".join(daemon.log().splitlines()[-LAST_LINES:])
+    elif report.failed:
+        for daemon in daemons.involved():
+            last = "\n".join(daemon.said().splitlines()[-LAST_LINES:])
             report.sections.append((f"log of {daemon.name}, pid {daemon.pid}", last))
     return report
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support import images, programs, transfer
+from support import daemons, images, programs, transfer
 from support.daemons import Daemon, Died
 from support.waiting import until
 
@@ -110,3 +110,14 @@ def test_the_reference_registry_keeps_its_data_over_a_restart(start_peer: StartP
     peer.restart()
     assert peer.url == before
     assert transfer.pull_blob(peer.client(), "team/app", content.digest) == content.data
+
+
+def test_a_failure_shows_what_programs_said_meanwhile(tmp_path: Path) -> None:
+    """Only what a program said since the test began is shown with its failure."""
+    daemon = Daemon("sh", tmp_path / "log")
+    daemon.start(["/bin/sh", "-c", "echo early; exec sleep 60"], env=os.environ, cwd=tmp_path)
+    until(lambda: "early" in daemon.log(), what="the first word")
+    assert daemon in daemons.involved()
+    daemons.begin_test()
+    assert daemon not in daemons.involved()
+    daemon.stop()

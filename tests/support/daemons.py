@@ -35,6 +35,7 @@ class Daemon:
         self.name = name
         self.log_path = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._seen = 0
 
     def start(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None) -> None:
         """Start the program; its output is appended to the log."""
@@ -109,6 +110,14 @@ class Daemon:
         """All it has said until now."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def said(self) -> str:
+        """What it has said since the test began."""
+        return self.log()[self._seen :]
+
+    def begin_test(self) -> None:
+        """What it said until now belongs to tests that are over."""
+        self._seen = len(self.log())
+
 
 def _processes() -> dict[int, tuple[str, int]]:
     """State and process group of every process that can be seen."""
@@ -122,14 +131,16 @@ def _processes() -> dict[int, tuple[str, int]]:
     return found
 
 
-def shown() -> list[Daemon]:
-    """The programs whose logs help to understand a failure now: those alive, and those ended since `forget_dead`."""
-    return list(_shown)
+def involved() -> list[Daemon]:
+    """The programs that said something since `begin_test`: their words help to understand a failure."""
+    return [daemon for daemon in _shown if daemon.said()]
 
 
-def forget_dead() -> None:
-    """Forget the programs that have ended: their logs belong to tests that are over."""
+def begin_test() -> None:
+    """Forget the programs that have ended, and what the others said until now."""
     _shown[:] = [daemon for daemon in _shown if daemon.running]
+    for daemon in _shown:
+        daemon.begin_test()
 
 
 @atexit.register

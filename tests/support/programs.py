@@ -40,7 +40,7 @@ _GO_TOOLS = {"crane", "oras", "regctl", "conformance"}
 def how_to_install(name: str) -> str:
     """The command that brings this program, for the sentence of a skip."""
     if name in _GO_TOOLS:
-        return f"{_BY_SCRIPT} (needs Go)"
+        return f"{_BY_SCRIPT} (needs Go, and a module proxy that serves it)"
     if name in _PACKAGES:
         return f"sudo apt-get install --yes {_PACKAGES[name]} (all at once: sudo {_BY_SCRIPT})"
     raise KeyError(f"{name}: say in tests/support/programs.py how to install it")
