@@ -55,7 +55,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         path = Path(environ[CONFIGURATION_PATH])
     document = _embedded() if path is None else _file(path)
     schema = tree(KEYS)
-    root, mistakes = _root(document, path)
+    root, mistakes = _root(document)
     overlaid = overlay(root, environ, schema)
     checked = check(overlaid.root, schema)
     composition = Composition(View(checked, schema))
@@ -102,13 +102,13 @@ def _file(path: Path) -> Document:
         ) from None
 
 
-def _root(document: Document, path: Path | None) -> tuple[Table, list[Mistake]]:
+def _root(document: Document) -> tuple[Table, list[Mistake]]:
     """The file's map and what is wrong with its version. distribution reads the version before any variable."""
     root = document.root
     if not isinstance(root, Table):
         found = "an empty file" if is_null(root) else nature(root)
         mistake = Mistake(root.origin, "", found, f"a configuration is a map that begins with version: {_VERSION}")
-        return Table({}, Origin(file=path)), [mistake]
+        raise ConfigurationError((mistake,))
     version = root.entries.get("version")
     if version is None or is_null(version):
         return root, [Mistake(root.origin, "version", "nothing", f"write version: {_VERSION}")]

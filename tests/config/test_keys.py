@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each key takes what distribution's documentation says, and what it cannot take is a mistake that says what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from entrepot.config.settings import Settings
+from entrepot.registry.settings import Platform
+from entrepot.storage.settings import FilesystemSettings, InMemorySettings
+from entrepot.web.settings import TcpAddress, UnixAddress
+
+if TYPE_CHECKING:
+    from config.conftest import Setting, Start, Stop
+
+Look = Callable[[Settings], object]
+
+
+def driver(settings: Settings) -> object:
+    found = settings.storage.driver
+    return (str(found.rootdirectory), found.maxthreads) if isinstance(found, FilesystemSettings) else found
+
+
+MEANINGS: list[tuple[str, str, Look, object]] = [
+    ("version", "'0.1'", lambda s: s.http.address, TcpAddress("", 1)),
+    ("log.level", "WARN", lambda s: s.telemetry.log.level, "warn"),
+    ("loglevel", "debug", lambda s: s.telemetry.log.level, "debug"),
+    ("log", "{level: error}, loglevel: debug", lambda s: s.telemetry.log.level, "error"),
+    ("log.formatter", "logstash", lambda s: s.telemetry.log.formatter, "logstash"),
+    ("log.formatter", "''", lambda s: s.telemetry.log.formatter, "text"),
+    (
+        "log.fields",
+        "{a: 1, b: yes, c: '1', d: x}",
+        lambda s: s.telemetry.log.fields,
+        {"a": 1, "b": True, "c": "1", "d": "x"},
+    ),
+    ("log.accesslog.disabled", "on", lambda s: s.telemetry.log.accesslog_disabled, True),
+    ("log.reportcaller", "true", lambda s: s.telemetry.log.reportcaller, True),
+    ("storage", "inmemory", driver, InMemorySettings()),
+    ("storage", "{inmemory: }", driver, InMemorySettings()),
+    ("storage", "filesystem", driver, ("/var/lib/registry", 100)),
+    ("storage", "{filesystem: null}", driver, ("/var/lib/registry", 100)),
+    ("storage.filesystem.maxthreads", "3", driver, ("/srv", 25)),
+    ("storage.filesystem.maxthreads", "'300'", driver, ("/srv", 300)),
+    ("storage.delete.enabled", "yes", lambda s: s.registry.delete_enabled, True),
+    ("storage.delete", "null", lambda s: s.registry.delete_enabled, False),
+    ("storage.maintenance.readonly.enabled", "true", lambda s: s.registry.readonly, True),
+    ("storage.maintenance.uploadpurging", "{age: 1h}", lambda s: s.jobs.uploadpurging.age, 3600.0),
+    ("storage.maintenance.uploadpurging", "{age: 1h}", lambda s: s.jobs.uploadpurging.interval, 86400.0),
+    ("storage.maintenance.uploadpurging.dryrun", "true", lambda s: s.jobs.uploadpurging.dryrun, True),
+    ("http.addr", "'[::]:5000'", lambda s: s.http.address, TcpAddress("::", 5000)),
+    ("http", "{net: unix, addr: /run/r.sock}", lambda s: str(getattr(s.http.address, "path", "")), "/run/r.sock"),
+    ("http", "{net: tcp}", lambda s: s.http.address, TcpAddress("127.0.0.1", 5000)),
+    ("http.host", "https://r.example.com/base/", lambda s: s.http.host, "https://r.example.com/base/"),
+    ("http.host", "''", lambda s: s.http.host, None),
+    ("http.prefix", "/registry/", lambda s: s.http.prefix, "/registry/"),
+    ("http.relativeurls", "true", lambda s: s.http.relativeurls, True),
+    ("http.draintimeout", "1m", lambda s: s.http.draintimeout, 60.0),
+    ("http.draintimeout", "0", lambda s: s.http.draintimeout, 0.0),
+    ("http.net", "tcp", lambda s: s.http.draintimeout, None),
+    ("http.headers", "{x-a: [b], X-A: [c]}", lambda s: s.http.headers, {"X-A": ("b", "c")}),
+    ("http.http2.disabled", "true", lambda s: s.http.http2_disabled, True),
+    ("http.h2c.enabled", "true", lambda s: s.http.h2c_enabled, True),
+    ("http.debug", "{addr: 'localhost:5001'}", lambda s: s.telemetry.debug.addr, "localhost:5001"),
+    ("http.debug.prometheus", "{enabled: true, path: /m}", lambda s: s.telemetry.debug.prometheus_path, "/m"),
+    ("health.storagedriver.interval", "0", lambda s: s.telemetry.health.storagedriver.interval, 10.0),
+    ("validation.disabled", "true", lambda s: s.registry.validation.disabled, True),
+    ("validation.enabled", "false", lambda s: s.registry.validation.disabled, False),
+    ("validation.manifests.sparse", "true", lambda s: s.registry.validation.sparse, True),
+    (
+        "validation.manifests.indexes",
+        "{platforms: List, platformlist: [{architecture: amd64, os: linux}]}",
+        lambda s: (s.registry.validation.platforms, s.registry.validation.platformlist),
+        ("list", (Platform("amd64", "linux"),)),
+    ),
+    ("catalog.maxentries", "50", lambda s: s.registry.catalog_max, 50),
+    ("catalog.maxentries", "-1", lambda s: s.registry.catalog_max, 1000),
+    ("tags.maxtags", "0", lambda s: s.registry.tags_max, 1000),
+    ("index.url", "sqlite:////fast/index.sqlite3", lambda s: s.index.url, "sqlite:////fast/index.sqlite3"),
+    ("disk.reserve", "1GiB", lambda s: s.storage.disk.reserve, 2**30),
+    ("disk.reserve", "0", lambda s: s.storage.disk.reserve, 0),
+    ("disk.fsync", "off", lambda s: s.storage.disk.fsync, False),
+    ("auth", "None", lambda s: s.http.address, TcpAddress("", 1)),
+    ("auth", "{NONE: {}}", lambda s: s.http.address, TcpAddress("", 1)),
+    ("auth", "{}", lambda s: s.http.address, TcpAddress("", 1)),
+    ("http.tls", "{certificate: '', clientcas: []}", lambda s: s.http.address, TcpAddress("", 1)),
+    ("proxy", "{remoteurl: '', ttl: 1h}", lambda s: s.http.address, TcpAddress("", 1)),
+    ("policy", "{repository: {classes: []}}", lambda s: s.http.address, TcpAddress("", 1)),
+    ("middleware", "{storage: [{name: cloudfront, disabled: true}]}", lambda s: s.http.address, TcpAddress("", 1)),
+    ("storage.cache", "{blobdescriptor: redis, blobdescriptorsize: 0}", driver, ("/srv", 100)),
+    ("storage.redirect.disable", "true", driver, ("/srv", 100)),
+    ("storage.tag.concurrencylimit", "8", driver, ("/srv", 100)),
+    ("http.secret", "hush", lambda s: s.http.address, TcpAddress("", 1)),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "look", "expected"), MEANINGS)
+def test_what_values_mean(start: Start, setting: Setting, key: str, value: str, look: Look, expected: object) -> None:
+    """The value arrives in the setting of its room, and nothing is warned about."""
+    loaded = start(setting(key, value))
+    assert look(loaded.settings) == expected
+    assert loaded.warnings == ()
+
+
+MISTAKES: list[tuple[str, str, str, str, str]] = [
+    # key set, value, key named, found, allowed
+    ("version", "0.2", "version", "0.2", "allowed: 0.1"),
+    ("version", "null", "version", "nothing", "version: 0.1"),
+    ("log.level", "warning", "log.level", "warning", "error, warn, info, debug"),
+    ("log.formatter", "xml", "log.formatter", "xml", "text, json, logstash"),
+    ("log.fields", "[a]", "log.fields", "a list", "a map"),
+    ("log", "debug", "log", "a single value", "a map of keys"),
+    ("log.accesslog.disabled", "maybe", "log.accesslog.disabled", "maybe", "true or false"),
+    ("storage", "{}", "storage", "no storage driver", "name one"),
+    ("storage", "null", "storage", "no storage driver", "name one"),
+    ("storage", "[a]", "storage", "a list", "a map"),
+    ("storage", "{inmemory: , filesystem: }", "storage", "several storage drivers", "exactly one"),
+    ("storage", "{filesytem: {}}", "storage.filesytem", "unknown storage driver", "did you mean filesystem?"),
+    ("storage", "gcs", "storage.gcs", "not implemented yet", "filesystem, inmemory"),
+    ("storage", "{azure: {accountname: a}}", "storage.azure", "not implemented yet", "filesystem, inmemory"),
+    ("storage", "{swift: }", "storage.swift", "not implemented yet", "filesystem, inmemory"),
+    ("storage", "{oss: }", "storage.oss", "not implemented yet", "filesystem, inmemory"),
+    ("storage", "{s3aws: }", "storage.s3aws", "not implemented yet", "filesystem, inmemory"),
+    ("storage.filesystem.rootdirectory", "''", "storage.filesystem.rootdirectory", '""', "a path"),
+    ("storage.filesystem.rootdirectory", "[a]", "storage.filesystem.rootdirectory", "a list", "a path"),
+    ("storage.filesystem.maxthreads", "-1", "storage.filesystem.maxthreads", "-1", "at least 0"),
+    ("storage.delete.enabled", "'true'", "storage.delete.enabled", 'the string "true"', "write true without quotes"),
+    ("storage.delete.enabled", "1", "storage.delete.enabled", "1", "true or false"),
+    ("storage.redirect.disable", "'yes'", "storage.redirect.disable", 'the string "yes"', "without quotes"),
+    ("storage.tag.concurrencylimit", "-1", "storage.tag.concurrencylimit", "-1", "at least 0"),
+    ("storage.maintenance.uploadpurging.age", "-1h", "storage.maintenance.uploadpurging.age", "-1h", "at least 1s"),
+    ("storage.maintenance.uploadpurging.age", "168", "storage.maintenance.uploadpurging.age", "168", "nanoseconds"),
+    ("storage.maintenance.uploadpurging.interval", "0s", "storage.maintenance.uploadpurging.interval", "0s", "1s"),
+    ("http.addr", "5000", "http.addr", "5000", "the colon is missing"),
+    ("http.addr", "':99999'", "http.addr", ":99999", "0 to 65535"),
+    ("http.addr", "'::1:5000'", "http.addr", "::1:5000", "brackets"),
+    ("http.addr", "/run/registry.sock", "http.addr", "/run/registry.sock", "net: unix"),
+    ("http", "{net: unix, addr: /" + "a" * 120 + "}", "http.addr", "/aaa", "at most 107 bytes"),
+    ("http.net", "udp", "http.net", "udp", "tcp, unix"),
+    ("http.host", "ftp://r.example.com", "http.host", "ftp://", "http:// or https://"),
+    ("http.host", "'https://r.example.com:x'", "http.host", "https://", "http:// or https://"),
+    ("http.host", "'https://r.example.com/?a=b'", "http.host", "https://", "without ? and #"),
+    ("http.prefix", "/registry", "http.prefix", "/registry", "begins and ends with /"),
+    ("http.draintimeout", "-1s", "http.draintimeout", "-1s", "no negative duration"),
+    ("http.draintimeout", "soon", "http.draintimeout", "soon", "a duration such as 30s"),
+    ("http.headers", "{X-A: nosniff}", "http.headers", "a single value", "a list of values"),
+    ("http.headers", '{X-A: ["a\\r\\nb"]}', "http.headers", "a list", "line breaks"),
+    ("http.headers", "{X A: [b]}", "http.headers", "a list", "letters, digits and hyphens"),
+    ("http.headers", "{Content-Length: ['1']}", "http.headers", "a list", "frames each answer"),
+    ("http.debug.addr", "localhost", "http.debug.addr", "localhost", "host:port"),
+    ("http.debug.prometheus.path", "metrics", "http.debug.prometheus.path", "metrics", "begins with /"),
+    ("health.storagedriver.interval", "10", "health.storagedriver.interval", "10", "means nanoseconds"),
+    ("health.storagedriver.threshold", "-1", "health.storagedriver.threshold", "-1", "at least 0"),
+    ("health.storagedriver.threshold", "'3'", "health.storagedriver.threshold", 'the string "3"', "without quotes"),
+    ("health.file", "/tmp/x", "health.file", "a single value", "a list of maps"),
+    ("health.file", "[{interval: 1s}]", "health.file[0].file", "nothing", "is needed"),
+    ("health.http", "[{uri: 'server/path'}]", "health.http[0].uri", "server/path", "http://"),
+    ("health.http", "[{uri: 'http://a', statuscode: 999}]", "health.http[0].statuscode", "999", "at most 599"),
+    ("health.tcp", "[{addr: a}]", "health.tcp[0].addr", "a", "host:port"),
+    ("health.tcp", "[{}]", "health.tcp[0].addr", "nothing", "is needed"),
+    ("validation.manifests.urls.allow", "['(']", "validation.manifests.urls.allow", '"("', "a regular expression"),
+    ("validation.manifests.urls.deny", "x", "validation.manifests.urls.deny", "x", "a list of regular expressions"),
+    ("validation.manifests.indexes.platforms", "some", "validation.manifests.indexes.platforms", "some", "all, none"),
+    (
+        "validation.manifests.indexes.platformlist",
+        "[{os: linux}]",
+        "validation.manifests.indexes.platformlist[0].architecture",
+        "nothing",
+        "is needed",
+    ),
+    ("catalog.maxentries", "many", "catalog.maxentries", "many", "a whole number"),
+    ("tags.maxtags", "-1", "tags.maxtags", "-1", "at least 0"),
+    ("index.url", "postgresql://u:hunter2@db/r", "index.url", "postgresql://***@db/r", "not implemented yet"),
+    ("index.url", "sqlite:///relative", "index.url", "sqlite:///relative", "four slashes"),
+    ("disk.reserve", "lots", "disk.reserve", "lots", "a size such as 256MiB"),
+    ("disk.fsync", "'no'", "disk.fsync", 'the string "no"', "write false without quotes"),
+    ("auth", "htpasswd", "auth.htpasswd", "not implemented yet", "auth: none"),
+    ("auth", "{silly: {realm: a, service: b}}", "auth.silly", "not implemented yet", "auth: none"),
+    ("auth", "{token: null}", "auth.token", "not implemented yet", "auth: none"),
+    ("auth", "{htpaswd: {}}", "auth.htpaswd", "unknown kind of authentication", "did you mean htpasswd?"),
+    ("auth", "[htpasswd]", "auth", "a list", "a map"),
+    ("http.tls.letsencrypt", "{email: a@b.c}", "http.tls", "not implemented yet", "proxy"),
+    ("http.tls.minimumtls", "tls1.3", "http.tls", "not implemented yet", "proxy"),
+    ("policy.repository.classes", "[image]", "policy", "not implemented yet", "remove"),
+    ("middleware.repository", "[{name: x}]", "middleware.repository[0]", "not implemented yet", "disabled: true"),
+    ("notifications.endpoints", "{a: b}", "notifications.endpoints", "a map", "a list of maps"),
+    ("redis.db", "first", "redis.db", "first", "a whole number"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "named", "found", "allowed"), MISTAKES)
+def test_what_cannot_be(
+    stop: Stop, setting: Setting, key: str, value: str, named: str, found: str, allowed: str
+) -> None:
+    """One mistake: file, line, key, what was found, what is allowed."""
+    (mistake,) = stop(setting(key, value))
+    assert mistake.key == named
+    assert found in mistake.found
+    assert allowed in mistake.allowed
+    assert mistake.file is not None
+    assert mistake.line == 1
+    assert str(mistake) == f"{mistake.file}:1: {mistake.key}: found {mistake.found}; {mistake.allowed}"
+
+
+def test_all_mistakes_at_once(stop: Stop) -> None:
+    """In the order of their lines, variables after them; one line of text for each."""
+    text = "version: 0.1\nlog: {level: loud}\nstorage: {filesystem: }\nauth: {htpasswd: }\nhttp:\n  addr: 1\n  net: x\n"
+    mistakes = stop(text, {"REGISTRY_HTTP_PREFIX": "x", "REGISTRY_DISK_FSYNC": "x"})
+    assert [mistake.line or mistake.variable for mistake in mistakes] == [
+        2,
+        4,
+        6,
+        7,
+        "REGISTRY_DISK_FSYNC",
+        "REGISTRY_HTTP_PREFIX",
+    ]
+
+
+def test_unix_socket(start: Start, setting: Setting) -> None:
+    """net: unix makes addr a path."""
+    assert isinstance(start(setting("http", "{net: unix, addr: /run/a}")).settings.http.address, UnixAddress)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named", "near"),
+    [
+        ("http.adr", "':5000'", "http.adr", "did you mean http.addr?"),
+        ("Log", "{level: debug}", "Log", "did you mean log?"),
+        ("storage.delete.enable", "true", "storage.delete.enable", "did you mean storage.delete.enabled?"),
+        ("nothing.like.it", "1", "nothing", "ignored"),
+        ("health.file", "[{file: x, intervall: 1s}]", "health.file[0].intervall", "health.file[0].interval?"),
+    ],
+)
+def test_unknown_keys(start: Start, setting: Setting, key: str, value: str, named: str, near: str) -> None:
+    """distribution ignores them, so files in use hold some: a warning with line and nearest known key."""
+    loaded = start(setting(key, value))
+    (unknown,) = loaded.unknown
+    assert unknown.key == named
+    assert near in str(unknown)
+    assert loaded.warnings == (str(unknown),)
+    assert ":1: " in str(unknown)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("http.host", "registry.example.com", "no scheme"),
+        ("http.host", "registry.example.com:5000", "no scheme"),
+        ("http.draintimeout", "30", "nanoseconds"),
+    ],
+)
+def test_surprises_are_warned_about(start: Start, setting: Setting, key: str, value: str, words: str) -> None:
+    """What distribution does without a word and nobody means."""
+    (warning,) = start(setting(key, value)).warnings
+    assert words in warning
+    assert key in warning

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No secret is printed: not in the effective configuration, not in mistakes, not in warnings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from entrepot.config.load import load
+from entrepot.config.mistakes import ConfigurationError
+from entrepot.config.nodes import DEFAULT, Scalar
+from entrepot.config.redact import described, is_secret, shown
+
+if TYPE_CHECKING:
+    from config.conftest import Start, Stop
+
+FILES = Path(__file__).with_name("files")
+HEAD = "version: 0.1\nstorage: inmemory\n"
+
+
+def output(text: str | None, environ: dict[str, str], start: Start) -> str:
+    try:
+        loaded = start(text, environ)
+    except ConfigurationError as error:
+        return f"{error}\n{error!r}\n{error.unknown}"
+    return "\n".join((*loaded.warnings, *(f"{entry.key}: {entry.value}" for entry in loaded.effective)))
+
+
+def test_files_with_secrets() -> None:
+    """Passwords of five sections, one in a URL and one in a header are all hidden, and all are there as ***."""
+    loaded = load(FILES / "notifications-redis.yml", {})
+    printed = {entry.key: entry.value for entry in loaded.effective}
+    assert "hunter2" in (FILES / "notifications-redis.yml").read_text()
+    assert "hunter2" not in str(printed)
+    assert "hunter2" not in str(loaded.warnings)
+    assert printed["redis.password"] == "***"
+    assert printed["log.hooks[0].options.smtp.password"] == "***"
+    assert printed["reporting.bugsnag.apikey"] == "***"
+    assert printed["notifications.endpoints[0].url"] == "https://***@my.listener.com/event"
+    assert printed["notifications.endpoints[0].headers"] == "{Authorization: ***}"
+
+
+@pytest.mark.parametrize("name", ["s3.yml", "proxy.yml"])
+def test_files_that_stop(name: str) -> None:
+    """What stops the start is named without its credentials."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(FILES / name, {})
+    assert "hunter2" not in repr(caught.value)
+    assert "wJalr" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "environ"),
+    [
+        ("http: {secret: [hunter2]}", {}),
+        ("http: {headers: {Authorization: hunter2}}", {}),
+        ("http: {headers: {Authorization: [hunter2]}}", {}),
+        ("http: {headers: {X-Api-Key: [hunter2], Set-Cookie: [hunter2]}}", {}),
+        ('http: {headers: {Authorization: ["hunter2\\n"]}}', {}),
+        ("http: {host: 'ftp://a:hunter2@b'}", {}),
+        ("http: {host: 'https://a:hunter2@b/'}", {}),
+        ("log: {fields: {password: hunter2, nested: {apiKey: hunter2}}}", {}),
+        ("redis: hunter2", {}),
+        ("redis: {password: {hunter2: 1}}", {}),
+        ("redis: {password: hunter2", {}),
+        ("index: {url: 'postgres://a:hunter2@b/c'}", {}),
+        ("health: {http: [{uri: 'https://a/?access_token=hunter2&x=y'}]}", {}),
+        ("middleware: {storage: [{name: a, disabled: true, options: {privatekey: hunter2}}]}", {}),
+        ("", {"REGISTRY_HTTP_SECRET": "hunter2"}),
+        ("", {"REGISTRY_PROXY_PASSWORD": "hunter2"}),
+        ("", {"REGISTRY_REDIS": "{password: hunter2"}),
+        ("", {"REGISTRY_REDIS": "hunter2"}),
+        ("", {"REGISTRY_PASSWORD": "hunter2"}),
+        ("", {"REGISTRY_STORAGE_S3_SECRETKEY": "hunter2"}),
+        ("", {"REGISTRY_STORAGE_S3": "{secretkey: {a: hunter2}}"}),
+        ("", {"REGISTRY_STORAGE_GCS_CREDENTIALS": "{private_key: hunter2}"}),
+    ],
+)
+def test_secrets_are_hidden(start: Start, section: str, environ: dict[str, str]) -> None:
+    """Whatever is right or wrong about them."""
+    assert "hunter2" not in output(f"{HEAD}{section}\n", environ, start)
+
+
+def test_what_is_no_secret_is_shown(start: Start) -> None:
+    """Hiding everything would be easy, too."""
+    printed = output(f"{HEAD}http: {{host: 'https://a:b@shown.example.com/', headers: {{X-A: [shown]}}}}\n", {}, start)
+    assert "https://***@shown.example.com/" in printed
+    assert "{X-A: [shown]}" in printed
+
+
+@pytest.mark.parametrize("name", ["password", "secret_key", "Authorization", "X-Auth-Token", "apiKey", "account-key"])
+def test_names_of_secrets(name: str) -> None:
+    """In any spelling."""
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["service", "region", "X-Frame-Options", "keyid", "username", "monkey"])
+def test_names_of_others(name: str) -> None:
+    """Names that merely resemble."""
+    assert not is_secret(name)
+
+
+def test_values_cannot_forge_lines(stop: Stop) -> None:
+    """A value with line breaks or terminal controls stays on its line, escaped."""
+    (mistake,) = stop(f'{HEAD}http: {{net: "tcp\\nerror: all is lost\\e[2J"}}\n')
+    assert len(str(mistake).splitlines()) == 1
+    assert "\x1b" not in str(mistake)
+    assert described(Scalar("\ud800", plain=True, origin=DEFAULT)).isascii()
+
+
+def test_long_values_are_cut() -> None:
+    """A mistake stays readable."""
+    assert len(shown("a" * 10_000)) < 300
