@@ -15,6 +15,7 @@ from pathlib import Path
 
 from entrepot.oci.errors import Unavailable
 from entrepot.storage import layout
+from entrepot.storage.files import sync_directory
 
 PATIENCE = 5.0
 """Seconds to wait for a server that is just ending, as on a restart."""
@@ -33,7 +34,7 @@ def claim_directory(root: Path) -> Iterator[bool]:
     """
     try:
         for key in (layout.BLOBS, layout.REPOSITORIES, layout.TEMPORARY):
-            os.makedirs(root / key, exist_ok=True)
+            _make_directories(root, key)
         descriptor = os.open(root / layout.OWN / "serving.lock", os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         if (root / layout.REPOSITORIES).is_dir():
@@ -66,6 +67,14 @@ def filesystem_kind(path: Path) -> str:
         if below and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind
+
+
+def _make_directories(root: Path, key: str) -> None:
+    """Make ``key`` below ``root``; each entry on the way is on the disk, whoever made it."""
+    os.makedirs(root / key, exist_ok=True)
+    for made in (Path(key), *Path(key).parents):
+        with contextlib.suppress(PermissionError):  # above the root we may pass but not read
+            sync_directory(os.path.dirname(root / made))
 
 
 def _lock(descriptor: int, root: Path) -> None:

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,20 +43,41 @@ class Files:
     root: Path
     sync_file: Callable[[int], None]
     sync_directory: Callable[[str], None]
+    _identity: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = os.stat(self.root)
+        object.__setattr__(self, "_identity", (found.st_dev, found.st_ino))
+
+    def require_root(self) -> None:
+        """Raises ``Unavailable`` where the root is gone or another directory than at the start (a disk that was
+        unmounted: writing on would fill the directory below it, and all would look deleted).
+
+        Asked wherever something is not found, so that a root that vanished never reads as an empty registry.
+        """
+        try:
+            found = os.stat(self.root)
+        except OSError as error:
+            raise Unavailable(f"the data directory {self.root} is gone ({error.strerror}); bring it back") from error
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise Unavailable(f"the data directory {self.root} is another one than at the start; restart the registry")
 
     def absolute(self, key: str) -> str:
         """The path of a key of :mod:`entrepot.storage.layout`."""
         return f"{self.root}/{key}"
 
     def ensure_directory(self, path: str) -> None:
-        """Make ``path`` and its parents (never the root itself), durably."""
+        """Make ``path`` and its parents (never the root itself), durably.
+
+        Where another has just made it, its entry may not be on the disk yet: that is waited for as well.
+        """
         try:
             os.mkdir(path)
         except FileExistsError:
-            return
+            pass
         except FileNotFoundError:
             parent = os.path.dirname(path)
-            if len(parent) < len(str(self.root)):
+            if len(parent) <= len(str(self.root)):
                 raise Unavailable(f"the data directory {self.root} is gone; bring it back or restart") from None
             self.ensure_directory(parent)
             with contextlib.suppress(FileExistsError):
@@ -94,6 +115,7 @@ class Files:
         try:
             os.unlink(path)
         except FileNotFoundError:
+            self.require_root()
             return False
         self.sync_directory(os.path.dirname(path))
         return True
@@ -105,6 +127,7 @@ class Files:
         try:
             os.rename(path, grave)
         except FileNotFoundError:
+            self.require_root()
             return
         self.sync_directory(os.path.dirname(path))
         shutil.rmtree(grave, ignore_errors=True)
@@ -114,6 +137,7 @@ class Files:
         try:
             descriptor = os.open(self.absolute(key), os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
+            self.require_root()
             return None
         try:
             return os.read(descriptor, 1 << 16)

@@ -28,6 +28,7 @@ class FilesystemBlobs:
             try:
                 return os.stat(self._files.absolute(layout.blob_data(digest))).st_size
             except (FileNotFoundError, NotADirectoryError):
+                self._files.require_root()
                 return None
 
     def path(self, digest: Digest) -> str | None:
@@ -39,6 +40,7 @@ class FilesystemBlobs:
             try:
                 descriptor = os.open(self._files.absolute(layout.blob_data(digest)), os.O_RDONLY)
             except FileNotFoundError:
+                self._files.require_root()
                 raise BlobUnknown(digest) from None
         try:
             while start < end:
@@ -73,8 +75,6 @@ class FilesystemHealth:
     def __init__(self, files: Files, reserve: int) -> None:
         self._files = files
         self._reserve = reserve
-        found = os.stat(files.root)
-        self._identity = (found.st_dev, found.st_ino)
 
     async def check(self) -> None:
         self.require()
@@ -83,17 +83,10 @@ class FilesystemHealth:
                 raise Unavailable(f"the data directory {self._files.root} cannot be written")
 
     def require(self) -> None:
-        """Raises ``Unavailable`` where the data directory is another than at the start (a disk that was unmounted:
-        writing on would fill the directory below it), ``StorageFull`` where less than the reserve is free.
-        """
-        root = self._files.root
-        try:
-            found = os.stat(root)
-            free = os.statvfs(root)
-        except OSError as error:
-            raise Unavailable(f"the data directory {root} is gone: {error.strerror}") from error
-        if (found.st_dev, found.st_ino) != self._identity:
-            raise Unavailable(f"the data directory {root} is another one than at the start; restart the registry")
+        """Raises ``Unavailable`` where the data directory is gone, ``StorageFull`` where too little of it is free."""
+        self._files.require_root()
+        with translated(self._files.root):
+            free = os.statvfs(self._files.root)
         if free.f_bavail * free.f_frsize < self._reserve:
             raise StorageFull(
                 f"less than the reserve of {self._reserve >> 20} MiB is free on the disk of the registry "

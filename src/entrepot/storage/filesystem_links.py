@@ -124,6 +124,7 @@ class FilesystemLinks:
             with os.scandir(self._files.absolute(key)) as entries:
                 return [entry.name for entry in entries if entry.is_dir(follow_symlinks=True)]
         except (FileNotFoundError, NotADirectoryError):
+            self._files.require_root()
             return []
 
     def _digests(self, key: str) -> list[Digest]:

@@ -55,6 +55,7 @@ class FilesystemUploads:
     async def start(self, name: RepositoryName, algorithm: str) -> UUID:
         self._shop.space.require()
         upload = uuid4()
+        await self._ensure_repository(name)
         directory = self._directory(name, upload)
         with translated(self._shop.files.root):
             os.makedirs(directory)
@@ -71,6 +72,7 @@ class FilesystemUploads:
             try:
                 size = os.stat(f"{directory}/data").st_size
             except (FileNotFoundError, NotADirectoryError):
+                self._shop.files.require_root()
                 return None
         return UploadStatus(size, _started_at(directory))
 
@@ -102,6 +104,18 @@ class FilesystemUploads:
         finally:
             os.close(descriptor)
 
+    async def _ensure_repository(self, name: RepositoryName) -> None:
+        """Uploads need not survive a power cut, but links will be made durable only below this directory."""
+        directory = self._shop.files.absolute(layout.repository(name))
+        if os.path.isdir(directory):
+            return
+
+        def make() -> None:
+            with translated(self._shop.files.root):
+                self._shop.files.ensure_directory(directory)
+
+        await asyncio.get_running_loop().run_in_executor(self._shop.syncing, make)
+
     def _directory(self, name: RepositoryName, upload: UUID) -> str:
         return self._shop.files.absolute(layout.upload_directory(name, upload))
 
@@ -111,6 +125,7 @@ class FilesystemUploads:
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
             except (FileNotFoundError, NotADirectoryError):
+                self._shop.files.require_root()
                 raise BlobUploadUnknown(f"upload {upload} is not known: finished, cancelled or expired") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
