@@ -17,6 +17,7 @@ from pathlib import Path
 from entrepot.config.settings import Settings
 from entrepot.index.index import Index, open_index
 from entrepot.jobs.building import Progress, build_index, is_complete
+from entrepot.jobs.comparing import compare_once
 from entrepot.jobs.expiry import purge_forever
 from entrepot.jobs.settling import settle_forever
 from entrepot.oci.errors import Unavailable
@@ -44,6 +45,9 @@ from entrepot.web.v2.api import Api
 
 DRAIN_SECONDS = 10.0
 """For open requests after SIGTERM where ``http.draintimeout`` is silent; ``docker stop`` kills after ten."""
+
+BUILT = "built"
+"""In the run directory: this start has read the index anew from storage, so that there is nothing to compare."""
 
 Background = Callable[[], Awaitable[None]]
 
@@ -164,6 +168,7 @@ async def _complete_index(server: Server, report: Callable[[Progress], None]) ->
         await Names(storage, index).settle_dead()
         if not is_complete(index):
             await build_index(storage, index, report)
+            (server.run_directory / BUILT).touch()
 
 
 def _run_worker(server: Server, number: int) -> None:
@@ -207,9 +212,12 @@ async def _do_jobs(server: Server, storage: Storage, index: Index, log: Logger) 
             running = start_debug_server(server.debug, server.board, path, partial(expose, server.run_directory))
             stack.callback(running.shutdown)
         async with asyncio.TaskGroup() as group:
-            group.create_task(settle_forever(Names(storage, index), log))
+            names = Names(storage, index)
+            group.create_task(settle_forever(names, log))
             group.create_task(watch_health(_checks(settings, storage), server.board, log))
             if not settings.registry.readonly:
+                if _is_filesystem(settings) and not (server.run_directory / BUILT).exists():
+                    group.create_task(compare_once(storage, index, names, log))
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
 
 

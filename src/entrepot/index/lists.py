@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, bindparam, exists, or_, select
 
 from entrepot.index.engine import Engine
 from entrepot.index.facts import StoredManifest
-from entrepot.index.schema import MANIFESTS, REPOSITORIES, REVISIONS, TAGS
+from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, Value, sqlite_dialect
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
@@ -51,6 +51,31 @@ class Lists:
             .order_by(TAGS.c.name),
             dialect,
         )
+        self._all_repositories = Statement.compile(
+            select(REPOSITORIES.c.name).where(REPOSITORIES.c.name > last).order_by(REPOSITORIES.c.name).limit(limit),
+            dialect,
+        )
+        self._tag_targets = Statement.compile(
+            select(TAGS.c.name, TAGS.c.digest)
+            .where(here, TAGS.c.repository_id == REPOSITORIES.c.id, TAGS.c.name > last)
+            .order_by(TAGS.c.name)
+            .limit(limit),
+            dialect,
+        )
+        self._revisions = Statement.compile(
+            select(REVISIONS.c.digest)
+            .where(here, REVISIONS.c.repository_id == REPOSITORIES.c.id, REVISIONS.c.digest > last)
+            .order_by(REVISIONS.c.digest)
+            .limit(limit),
+            dialect,
+        )
+        self._layers = Statement.compile(
+            select(LAYERS.c.digest, LAYERS.c.content)
+            .where(here, LAYERS.c.repository_id == REPOSITORIES.c.id, LAYERS.c.digest > last)
+            .order_by(LAYERS.c.digest)
+            .limit(limit),
+            dialect,
+        )
         wanted = or_(bindparam("any_type") == 1, MANIFESTS.c.artifact_type == bindparam("artifact_type"))
         self._referrers = Statement.compile(
             select(MANIFESTS.c.digest, MANIFESTS.c.media_type, MANIFESTS.c.payload, MANIFESTS.c.artifact_type)
@@ -80,6 +105,26 @@ class Lists:
         """Tags of a repository; ``limit`` -1: all."""
         rows = await self._engine.read(self._tags, {"repository": name, "last": last, "limit": limit})
         return [Tag(row[0]) for row in rows]
+
+    async def known_repositories(self, last: str, limit: int) -> list[RepositoryName]:
+        """Repositories that hold, or have held, anything."""
+        rows = await self._engine.read(self._all_repositories, {"last": last, "limit": limit})
+        return [RepositoryName(row[0]) for row in rows]
+
+    async def tag_targets(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Tag, Digest]]:
+        """Tags of a repository and what they point to."""
+        rows = await self._engine.read(self._tag_targets, {"repository": name, "last": last, "limit": limit})
+        return [(Tag(row[0]), Digest(row[1])) for row in rows]
+
+    async def revisions(self, name: RepositoryName, last: str, limit: int) -> list[Digest]:
+        """Manifests of a repository."""
+        rows = await self._engine.read(self._revisions, {"repository": name, "last": last, "limit": limit})
+        return [Digest(row[0]) for row in rows]
+
+    async def layers(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Digest, Digest]]:
+        """Blobs of a repository, and under which digest their bytes lie."""
+        rows = await self._engine.read(self._layers, {"repository": name, "last": last, "limit": limit})
+        return [(Digest(row[0]), Digest(row[1])) for row in rows]
 
     async def tags_of(self, name: RepositoryName, digest: Digest) -> list[Tag]:
         """Tags that point to a manifest."""
