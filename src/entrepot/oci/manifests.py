@@ -109,7 +109,8 @@ def _media_type(document: dict[str, object], content_type: str) -> str:
 
 
 def _guess(document: dict[str, object]) -> str:
-    return media.OCI_INDEX if "manifests" in document else media.OCI_MANIFEST
+    """As its pusher's Content-Type said, which storage does not keep: Go writes empty lists as null on either kind."""
+    return media.OCI_INDEX if "manifests" in document and document.get("config") is None else media.OCI_MANIFEST
 
 
 def _image(document: dict[str, object], media_type: str, digest: Digest, payload: bytes) -> Manifest:
@@ -132,6 +133,8 @@ def _image(document: dict[str, object], media_type: str, digest: Digest, payload
 def _index(document: dict[str, object], media_type: str, digest: Digest, payload: bytes) -> Manifest:
     if document.get("config") is not None or document.get("layers") is not None:
         raise ManifestInvalid("an index holds neither config nor layers; an image manifest does")
+    if "manifests" not in document:
+        raise ManifestInvalid("an index has a list of manifests, which may be empty")
     return Manifest(
         media_type=media_type,
         digest=digest,
@@ -203,6 +206,10 @@ def _string(value: object, where: str) -> str:
         return ""
     if not isinstance(value, str):
         raise ManifestInvalid(f"{where} must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:  # JSON can write half of a pair, which no database and no answer can hold
+        raise ManifestInvalid(f"{where} holds half of a surrogate pair") from error
     return value
 
 
@@ -212,4 +219,4 @@ def _annotations(document: dict[str, object]) -> dict[str, str]:
         return {}
     if not isinstance(value, dict):
         raise ManifestInvalid("annotations must be an object of strings")
-    return {str(key): _string(text, f"annotations[{key!r}]") for key, text in value.items()}
+    return {_string(key, "annotations"): _string(text, f"annotations[{key!r}]") for key, text in value.items()}
