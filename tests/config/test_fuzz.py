@@ -86,6 +86,7 @@ def test_keys_with_any_value(pairs: list[tuple[list[str], str]]) -> None:
 @settings(max_examples=80, deadline=None)
 @given(st.dictionaries(NAMES, st.one_of(VALUES, st.text(max_size=20)), max_size=5))
 @example({"REGISTRY_HTTP_ADDR": "\udcff"})
+@example({"REGISTRY_STORAGE": '"\\ud800"'})
 @example({"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": "\ud800"})
 @example({"REGISTRY_HEALTH_TCP_0_ADDR_0": "x", "REGISTRY_STORAGE_DELETE_0": "x"})
 def test_any_environment(environ: dict[str, str]) -> None:

@@ -84,6 +84,7 @@ MEANINGS: list[tuple[str, str, Look, object]] = [
     ("disk.reserve", "0", lambda s: s.storage.disk.reserve, 0),
     ("disk.fsync", "off", lambda s: s.storage.disk.fsync, False),
     ("auth", "None", lambda s: s.http.address, TcpAddress("", 1)),
+    ("auth", "''", lambda s: s.http.address, TcpAddress("", 1)),
     ("auth", "{NONE: {}}", lambda s: s.http.address, TcpAddress("", 1)),
     ("auth", "{}", lambda s: s.http.address, TcpAddress("", 1)),
     ("http.tls", "{certificate: '', clientcas: []}", lambda s: s.http.address, TcpAddress("", 1)),

@@ -104,6 +104,8 @@ def test_names_of_others(name: str) -> None:
 
 def test_values_cannot_forge_lines(stop: Stop) -> None:
     """A value with line breaks or terminal controls stays on its line, escaped."""
+    (mistake,) = stop('version: 0.1\nstorage: {"a\\nb": {}}\n')
+    assert len(str(mistake).splitlines()) == 1
     (mistake,) = stop(f'{HEAD}http: {{net: "tcp\\nerror: all is lost\\e[2J"}}\n')
     assert len(str(mistake).splitlines()) == 1
     assert "\x1b" not in str(mistake)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from entrepot.config.check import Checked, Entry, Read, default_of
 from entrepot.config.drivers import NOT_DRIVERS
 from entrepot.config.nodes import DEFAULT, Table
-from entrepot.config.redact import shown
+from entrepot.config.redact import printable, shown
 from entrepot.config.schema import Branch, Key, Status
 
 
@@ -20,7 +20,7 @@ def effective(checked: Checked, root: Table, schema: Branch) -> tuple[Entry, ...
     entries: list[Entry] = []
     for key in schema.keys():  # noqa: SIM118
         reads = said.get(key.path, [])
-        entries += [Entry(path, read.shown, str(read.origin)) for path, read in reads]
+        entries += [Entry(path, read.shown, printable(str(read.origin))) for path, read in reads]
         if not reads:
             entries += _default(key, frozenset(drivers))
     return tuple(entries)

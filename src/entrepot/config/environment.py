@@ -82,8 +82,9 @@ def expanded(root: Table) -> Table:
     entries = dict(root.entries)
     for section in _OPEN_SECTIONS & entries.keys():
         node = entries[section]
-        if isinstance(node, Scalar) and node.text and not (node.plain and node.text in NULLS):
-            entries[section] = Table({node.text: Table({}, node.origin)}, node.origin)
+        if isinstance(node, Scalar) and not (node.plain and node.text in NULLS):
+            named: dict[str, Node] = {node.text: Table({}, node.origin)} if node.text else {}
+            entries[section] = Table(named, node.origin)
     return Table(entries, root.origin)
 
 

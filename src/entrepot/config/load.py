@@ -18,7 +18,7 @@ from entrepot.config.environment import CONFIGURATION_PATH, overlay
 from entrepot.config.keys import KEYS
 from entrepot.config.mistakes import ConfigurationError, Mistake
 from entrepot.config.nodes import DEFAULT, Origin, Scalar, Table, at, is_empty, is_null
-from entrepot.config.redact import described, nature
+from entrepot.config.redact import described, nature, printable
 from entrepot.config.refusals import refusals
 from entrepot.config.schema import tree
 from entrepot.config.settings import Settings
@@ -64,9 +64,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     unknown = (*checked.unknown, *overlaid.unknown)
     if mistakes:
         raise ConfigurationError(_in_order(mistakes), unknown)
+    warnings = (*composition.warnings, *_idle(overlaid.root), *_further(document, path), *map(str, unknown))
     return Loaded(
         settings=settings,
-        warnings=(*composition.warnings, *_idle(overlaid.root), *_further(document, path), *map(str, unknown)),
+        warnings=tuple(map(printable, warnings)),
         effective=effective(checked, overlaid.root, schema),
         unknown=unknown,
         config_path=path,

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from entrepot.config.nodes import Origin
+from entrepot.config.redact import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Mistake:
 
     def __str__(self) -> str:
         named = f"{self.key}: " if self.key else ""
-        return f"{self.origin}: {named}found {self.found}; {self.allowed}"
+        return printable(f"{self.origin}: {named}found {self.found}; {self.allowed}")
 
 
 class ConfigurationError(Exception):

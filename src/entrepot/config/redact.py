@@ -26,6 +26,11 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAMES.search(re.sub(r"[-_.\s]", "", name.lower())))
 
 
+def printable(text: str) -> str:
+    """The text with line breaks, terminal controls and lone surrogates escaped: names of keys and files hold any."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def shown(text: str) -> str:
     """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped."""
     text = _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", text))
