@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from entrepot.oci import media
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import DigestInvalid, ManifestInvalid
+from entrepot.oci.errors import DigestInvalid, ManifestInvalid, RegistryError
 from entrepot.oci.manifests import Manifest, parse_manifest
 
 TYPES = st.sampled_from(["", "application/json", *sorted(media.MANIFESTS), *sorted(media.SCHEMA1)]) | st.text()
@@ -56,12 +56,14 @@ GOOD = st.one_of(
 
 def parsed(payload: bytes, content_type: str) -> Manifest | None:
     """The manifest, or None where it was refused as it must be."""
+    refusal: RegistryError
     try:
         return parse_manifest(payload, content_type)
-    except (ManifestInvalid, DigestInvalid) as refused:
-        assert isinstance(refused.detail, str)
-        refused.detail.encode()
-        return None
+    except (ManifestInvalid, DigestInvalid) as error:
+        refusal = error
+    assert isinstance(refusal.detail, str)
+    refusal.detail.encode()
+    return None
 
 
 @given(st.binary(), TYPES)
@@ -78,7 +80,7 @@ def test_json(document: Any, content_type: str) -> None:
 
 @given(NEARLY | GOOD, TYPES)
 def test_nearly_manifests(document: Any, content_type: str) -> None:
-    """What is accepted holds only checked values, can be written to any database, and reads the same without a header."""
+    """What is accepted holds only checked values, fits any database, and reads the same without a header."""
     payload = json.dumps(document).encode()
     manifest = parsed(payload, content_type)
     if manifest is None:
@@ -101,14 +103,15 @@ def test_good_ones_are_accepted(document: dict[str, Any]) -> None:
         assert parse_manifest(json.dumps(document).encode(), content_type).media_type == media_type
 
 
-@pytest.mark.parametrize("depth", [10, 900, 100_000, 2_000_000])
+@pytest.mark.parametrize("depth", [10, 100_000, 2_000_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_deep_nesting(depth: int, opening: str, closing: str) -> None:
     """Nesting of any depth inside a document, closed or not, is accepted or refused, and never ends the process."""
     head = '{"schemaVersion":2,"manifests":[],"x":'
-    for tail in (f"0{closing * depth}}}", ""):
-        manifest = parsed(f"{head}{opening * depth}{tail}".encode()[: 4 << 20], "")
-        assert (manifest is not None) == (depth == 10 and bool(tail)) or depth == 900
+    whole = parsed(f"{head}{opening * depth}0{closing * depth}}}".encode()[: 4 << 20], "")
+    cut = parsed(f"{head}{opening * depth}".encode()[: 4 << 20], "")
+    assert cut is None
+    assert (whole is not None) == (depth < 1000)
 
 
 @pytest.mark.parametrize(
