@@ -25,10 +25,14 @@ _LEFT = 2
 
 @dataclass(frozen=True)
 class Reading:
-    """What one server did in one row; a `problem` stands for everything that is missing then."""
+    """What one server did in one row; a `problem` stands for everything that is missing then.
+
+    The ratio is made of the values, or of what is `compared` where the value itself is relative to something else.
+    """
 
     server: str
     value: float | None = None
+    compared: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
     cpu_seconds: float | None = None
@@ -51,10 +55,10 @@ class Line:
 
     def ratio(self, other: Reading) -> float | None:
         """How many times better the first server is than another."""
-        mine = self.readings[0].value
-        if not mine or not other.value:
+        mine, theirs = (of.value if of.compared is None else of.compared for of in (self.readings[0], other))
+        if not mine or not theirs:
             return None
-        return mine / other.value if self.higher_is_better else other.value / mine
+        return mine / theirs if self.higher_is_better else theirs / mine
 
 
 def middle(numbers: Iterable[float]) -> float:

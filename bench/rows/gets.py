@@ -140,6 +140,7 @@ def _lines(bench: Bench, stage: Stage, results: Mapping[str, Measured[_Round]], 
         return Reading(
             server,
             value=p99 / middle(pair.alone.p99_ms for pair in pairs),
+            compared=p99,
             p50_ms=middle(pair.beside.p50_ms for pair in pairs),
             p99_ms=p99,
             cpu_seconds=measured.cpu_seconds,

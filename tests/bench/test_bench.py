@@ -101,6 +101,12 @@ def test_table_compares_and_names_what_is_missing() -> None:
     assert drawn[-1] == "- [1] pull, nginx: nginx is not installed"
 
 
+def test_relative_values_are_compared_by_what_they_stand_for() -> None:
+    """Where a value is a growth, the ratio is made of what grew."""
+    mine, theirs = table.Reading("entrepot", 4.0, compared=8.0), table.Reading("peer", 2.0, compared=80.0)
+    assert table.Line("p99", "x", (mine, theirs), higher_is_better=False).ratio(theirs) == 10
+
+
 def test_percentiles() -> None:
     """The p-th percentile is the smallest value that p of the values do not exceed."""
     numbers = [float(n) for n in range(1, 101)]

@@ -201,5 +201,7 @@ def _translated() -> Iterator[None]:
         if "full" in str(error):
             raise StorageFull("the disk of the registry's index is full; space must be freed there") from error
         raise Unavailable(f"the registry's index cannot be used: {error}") from error
+    except sqlite3.ProgrammingError:
+        raise
     except sqlite3.DatabaseError as error:
         raise Unavailable(f"the registry's index is damaged ({error}); stop, remove it, and start again") from error

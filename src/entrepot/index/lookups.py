@@ -47,13 +47,11 @@ class Lookups:
             select(BLOBS.c.size, BLOBS.c.verified).where(BLOBS.c.digest == bindparam("a_digest")), dialect
         )
         self._holder = Statement.compile(
-            select(REPOSITORIES.c.name)
-            .where(
+            select(REPOSITORIES.c.name).where(
                 LAYERS.c.digest == bindparam("a_digest"),
                 LAYERS.c.content == LAYERS.c.digest,
                 REPOSITORIES.c.id == LAYERS.c.repository_id,
-            )
-            .limit(1),
+            ),
             dialect,
         )
 
@@ -77,7 +75,7 @@ class Lookups:
 
     def repository_with_blob(self, digest: Digest) -> RepositoryName | None:
         """Any repository that holds the blob."""
-        row = self._engine.read_one(self._holder, digest, 1)
+        row = self._engine.read_one(self._holder, digest)
         return None if row is None else RepositoryName(row[0])
 
 

@@ -31,7 +31,7 @@ def parse_range(header: str, size: int) -> ByteRange | None:
     """What ``Range`` asks of content of ``size`` bytes.
 
     None where the header is to be ignored: another unit, several ranges, or malformed (RFC 9110, 14.2 allows all
-    three). Raises :class:`Unsatisfiable`.
+    three). Raises :class:`Unsatisfiable`, also for a range that ends before it starts, which may be rejected.
     """
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
@@ -43,10 +43,8 @@ def parse_range(header: str, size: int) -> ByteRange | None:
             raise Unsatisfiable
         return ByteRange(size - length, size)
     start = int(first)
-    if last and int(last) < start:
-        return None
     end = min(int(last) + 1, size) if last else size
-    if start >= size:
+    if start >= end:
         raise Unsatisfiable
     return ByteRange(start, end)
 

@@ -14,7 +14,7 @@ from typing import cast
 
 from starlette.types import Scope
 
-from entrepot.oci.errors import RegistryError, RouteUnknown, Unavailable
+from entrepot.oci.errors import RegistryError, RouteUnknown, SizeInvalid, Unavailable
 from entrepot.oci.names import RepositoryName, parse_reference
 from entrepot.registry.registry import Registry
 from entrepot.telemetry.health import HealthBoard
@@ -136,7 +136,7 @@ class Edge:
             handler, handle = self._find(exchange)
             await handle()
         except ClientGone:
-            exchange.status = exchange.status or 499
+            await self._part(exchange)
         except RegistryError as error:
             await self._tell(exchange, error, request_id)
         except Exception:  # noqa: BLE001 - the last line: whatever went wrong, the client gets an answer and the log the rest
@@ -161,6 +161,13 @@ class Edge:
     def _require_health(self) -> None:
         if self._board.blocked:
             raise Unavailable("health check failed: please see /debug/health")
+
+    async def _part(self, exchange: Exchange) -> None:
+        """A body that ends early looks like a client that is gone; if it only closed its half, it reads why."""
+        if not exchange.answered:
+            broken = "the body ended early or is not well-formed; what arrived of an upload is kept, ask for its status"
+            await exchange.answer(answer_error(SizeInvalid(broken)))
+            exchange.status = 499
 
     async def _tell(self, exchange: Exchange, error: RegistryError, request_id: str) -> None:
         facts = {"err.code": error.row.code.lower(), "err.detail": str(error.detail)[:500]}
