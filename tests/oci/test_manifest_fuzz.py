@@ -23,7 +23,11 @@ JSON = st.recursive(
 DIGESTS = st.sampled_from([Digest.of(b"1"), Digest.of(b"2", "sha512")])
 DESCRIPTORS = st.fixed_dictionaries(
     {"mediaType": TYPES, "digest": DIGESTS, "size": st.integers(0, 2**63 - 1)},
-    optional={"urls": st.lists(st.text()), "platform": st.dictionaries(st.text(), st.text()), "annotations": JSON},
+    optional={
+        "urls": st.lists(st.text()),
+        "platform": st.dictionaries(st.text(), st.text()),
+        "annotations": st.dictionaries(st.text(), st.text()),
+    },
 )
 PARTS = DESCRIPTORS | JSON
 NEARLY = st.fixed_dictionaries(
