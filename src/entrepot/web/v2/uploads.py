@@ -43,7 +43,7 @@ class UploadPages:
         if digest is None:
             return self._accepted(name, upload, 0)
         async with self._registry.uploads.receive(name, upload, None) as writer:
-            await _receive(exchange, writer)
+            await _receive(exchange, writer, None)
             await self._registry.uploads.commit(name, writer, digest)
         return self._created(name, digest)
 
@@ -59,7 +59,7 @@ class UploadPages:
         at = _chunk(exchange)
         _require_octets(exchange)
         async with self._registry.uploads.receive(name, upload, at) as writer:
-            await _receive(exchange, writer)
+            await _receive(exchange, writer, at)
             offset = writer.offset
         return self._accepted(name, upload, offset)
 
@@ -72,7 +72,7 @@ class UploadPages:
         digest = Digest.parse(text)
         at = _chunk(exchange)
         async with self._registry.uploads.receive(name, upload, at) as writer:
-            await _receive(exchange, writer)
+            await _receive(exchange, writer, at)
             await self._registry.uploads.commit(name, writer, digest)
         return self._created(name, digest)
 
@@ -105,13 +105,17 @@ class UploadPages:
         }
 
 
-async def _receive(exchange: Exchange, writer: Receiver) -> None:
-    """The whole body into the upload. Raises ``SizeInvalid`` where it is not what was announced."""
-    announced = exchange.content_length()
+async def _receive(exchange: Exchange, writer: Receiver, at: ContentRange | None) -> None:
+    """The whole body into the upload. Raises ``SizeInvalid`` where it is not what was announced: what is beyond a
+    Content-Range stays out, what came before it stays in.
+    """
+    announced = exchange.content_length() if at is None else at.length
     while (chunk := await exchange.read()) is not None:
+        if announced is not None and exchange.received > announced:
+            raise SizeInvalid(f"{announced} bytes were announced, more came")
         await writer.write(chunk)
     if announced is not None and exchange.received != announced:
-        raise SizeInvalid(f"Content-Length announced {announced} bytes, {exchange.received} came")
+        raise SizeInvalid(f"{announced} bytes were announced, {exchange.received} came")
 
 
 def _chunk(exchange: Exchange) -> ContentRange | None:
