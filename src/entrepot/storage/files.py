@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -67,47 +67,80 @@ class Files:
         return f"{self.root}/{key}"
 
     def ensure_directory(self, path: str) -> None:
-        """Make ``path`` and its parents (never the root itself), durably.
-
-        Where another has just made it, its entry may not be on the disk yet: that is waited for as well.
-        """
-        try:
-            os.mkdir(path)
-        except FileExistsError:
-            pass
-        except FileNotFoundError:
-            parent = os.path.dirname(path)
-            if len(parent) <= len(str(self.root)):
-                raise Unavailable(f"the data directory {self.root} is gone; bring it back or restart") from None
-            self.ensure_directory(parent)
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(path)
-        self.sync_directory(os.path.dirname(path))
+        """Make ``path`` and its parents (never the root itself), durably."""
+        self._sync_directories(self._make_directory(path))
 
     def write(self, key: str, data: bytes) -> None:
         """Give ``data`` the name ``key``, durably; what was there is replaced at once."""
+        self.write_in_order([(key, data)])
+
+    def write_in_order(self, contents: Sequence[tuple[str, bytes]]) -> None:
+        """Give each content its name, in this order; all durable on return.
+
+        Every name is made first, then everything is synced in the same order: a journaling filesystem then commits
+        twice for all together, where syncing after each step costs a commit for each directory.
+        """
+        temporaries: list[str] = []
+        touched: list[str] = []
+        try:
+            for key, data in contents:
+                temporaries.append(self._write_temporary(data))
+                touched += self._make_directory(os.path.dirname(self.absolute(key)))
+            for temporary in temporaries:
+                self._sync_path(temporary)
+            for temporary, (key, _) in zip(temporaries, contents, strict=True):
+                os.rename(temporary, self.absolute(key))
+        except BaseException:
+            for temporary in temporaries:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
+            raise
+        self._sync_directories(touched)
+
+    def rename(self, source: str, key: str) -> None:
+        """Give the file ``source``, whose bytes are on the disk, the name ``key``, durably."""
+        target = self.absolute(key)
+        touched = self._make_directory(os.path.dirname(target))
+        os.rename(source, target)
+        self._sync_directories(touched)
+
+    def _write_temporary(self, data: bytes) -> str:
         temporary = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             write_all(descriptor, data)
-            self.sync_file(descriptor)
         except BaseException:
             os.unlink(temporary)
             raise
         finally:
             os.close(descriptor)
-        self.rename(temporary, key)
+        return temporary
 
-    def rename(self, source: str, key: str) -> None:
-        """Give the file ``source``, whose bytes are on the disk, the name ``key``, durably."""
-        target = self.absolute(key)
-        directory = os.path.dirname(target)
+    def _make_directory(self, path: str) -> list[str]:
+        """Make ``path`` and its parents, never the root; returns what to sync, deepest first, once a name is in it.
+
+        Where another has just made it, its entry may not be on the disk yet: its parent is synced as well.
+        """
+        parent = os.path.dirname(path)
+        if os.path.isdir(path):
+            return [path, parent]
+        if len(parent) <= len(str(self.root)):
+            self.require_root()
+        above = self._make_directory(parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+        return [path, *above]
+
+    def _sync_directories(self, paths: Sequence[str]) -> None:
+        for path in dict.fromkeys(paths):
+            self.sync_directory(path)
+
+    def _sync_path(self, path: str) -> None:
+        descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.rename(source, target)
-        except FileNotFoundError:
-            self.ensure_directory(directory)
-            os.rename(source, target)
-        self.sync_directory(directory)
+            self.sync_file(descriptor)
+        finally:
+            os.close(descriptor)
 
     def remove(self, key: str) -> bool:
         """Remove a file durably; False where there was none."""
