@@ -97,11 +97,14 @@ def _media_type(document: dict[str, object], content_type: str) -> str:
             "or copy it with: skopeo copy --format v2s2 docker://SOURCE docker://TARGET"
         )
     if claimed and content_type and content_type != claimed:
-        raise ManifestInvalid(f"Content-Type is {content_type!r}, but the manifest says mediaType {claimed!r}")
+        raise ManifestInvalid(
+            f"Content-Type is {content_type[:100]!r}, but the manifest says mediaType {claimed[:100]!r}"
+        )
     media_type = content_type or claimed or _guess(document)
     if media_type not in media.MANIFESTS:
         raise ManifestInvalid(
-            f"{media_type!r} is not a manifest type that is served; those are {', '.join(sorted(media.MANIFESTS))}"
+            f"{media_type[:100]!r} is not a manifest type that is served; "
+            f"those are {', '.join(sorted(media.MANIFESTS))}"
         )
     if not claimed and media_type in {media.DOCKER_MANIFEST, media.DOCKER_LIST}:
         raise ManifestInvalid(f"a {media_type} must say so in its mediaType")
@@ -219,4 +222,4 @@ def _annotations(document: dict[str, object]) -> dict[str, str]:
         return {}
     if not isinstance(value, dict):
         raise ManifestInvalid("annotations must be an object of strings")
-    return {_string(key, "annotations"): _string(text, f"annotations[{key!r}]") for key, text in value.items()}
+    return {_string(key, "annotations"): _string(text, f"annotations[{key[:100]!r}]") for key, text in value.items()}

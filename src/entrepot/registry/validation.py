@@ -45,7 +45,9 @@ def _check_urls(manifest: Manifest, settings: ValidationSettings) -> None:
             if not url.startswith(("http://", "https://")) or "#" in url:
                 raise ManifestInvalid(f"layer {layer.digest}: urls are http or https, without a fragment")
             if not _allowed(url, settings):
-                raise ManifestInvalid(f"layer {layer.digest}: url {url!r} is not allowed (validation.manifests.urls)")
+                raise ManifestInvalid(
+                    f"layer {layer.digest}: url {url[:200]!r} is not allowed (validation.manifests.urls)"
+                )
 
 
 def _allowed(url: str, settings: ValidationSettings) -> bool:
