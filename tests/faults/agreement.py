@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether storage and index say the same, link by link and row by row, in both directions."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Fact = tuple[str, ...]
+
+
+def assert_agreement(root: Path) -> None:
+    """Storage and index agree, no intent or pin is left, and nothing lies in the directory of temporary files."""
+    stored, known = set(stored_facts(root)), set(known_facts(root))
+    assert known - stored == set(), "the index knows what storage does not hold"
+    assert stored - known == set(), "storage holds what the index does not know"
+    assert _rows(root, "SELECT repository, kind, name FROM intents") == []
+    assert _rows(root, "SELECT repository, kind, name FROM pins") == []
+    assert list((root / "entrepot" / "tmp").iterdir()) == []
+
+
+def stored_facts(root: Path) -> Iterator[Fact]:
+    """Every link in storage that leads to bytes, and the size of these."""
+    repositories = root / "docker/registry/v2/repositories"
+    for link in repositories.rglob("link"):
+        parts = link.relative_to(repositories).parts
+        digest = link.read_text()
+        if "_layers" in parts:
+            at = parts.index("_layers")
+            yield ("layer", "/".join(parts[:at]), ":".join(parts[at + 1 : at + 3]), digest, _size(root, digest))
+        elif "revisions" in parts:
+            at = parts.index("_manifests")
+            assert digest == ":".join(parts[at + 2 : at + 4]), f"{link} holds {digest}"
+            yield ("revision", "/".join(parts[:at]), digest, _size(root, digest))
+        elif parts[-2] == "current":
+            at = parts.index("_manifests")
+            yield ("tag", "/".join(parts[:at]), parts[at + 2], digest)
+
+
+def known_facts(root: Path) -> Iterator[Fact]:
+    """Every row of the index that speaks of a link."""
+    layers = """SELECT r.name, l.digest, l.content, b.size FROM layers l
+        JOIN repositories r ON r.id = l.repository_id LEFT JOIN blobs b ON b.digest = l.content"""
+    revisions = """SELECT r.name, v.digest, length(m.payload) FROM revisions v
+        JOIN repositories r ON r.id = v.repository_id LEFT JOIN manifests m ON m.digest = v.digest"""
+    tags = "SELECT r.name, t.name, t.digest FROM tags t JOIN repositories r ON r.id = t.repository_id"
+    for kind, query in (("layer", layers), ("revision", revisions), ("tag", tags)):
+        for row in _rows(root, query):
+            yield (kind, *map(str, row))
+
+
+def _size(root: Path, digest: str) -> str:
+    algorithm, _, encoded = digest.partition(":")
+    return str((root / "docker/registry/v2/blobs" / algorithm / encoded[:2] / encoded / "data").stat().st_size)
+
+
+def _rows(root: Path, query: str) -> list[tuple[object, ...]]:
+    database = f"file:{root}/entrepot/index.sqlite3?mode=ro"
+    with contextlib.closing(sqlite3.connect(database, uri=True, timeout=30)) as connection:
+        return connection.execute(query).fetchall()
