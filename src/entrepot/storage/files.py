@@ -106,7 +106,10 @@ class Files:
 
     def _write_temporary(self, data: bytes) -> str:
         temporary = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:
+            raise self._without_temporary() from None
         try:
             write_all(descriptor, data)
         except BaseException:
@@ -115,6 +118,10 @@ class Files:
         finally:
             os.close(descriptor)
         return temporary
+
+    def _without_temporary(self) -> Unavailable:
+        self.require_root()
+        return Unavailable(f"the directory {self.absolute(layout.TEMPORARY)} is gone; restart the registry")
 
     def _make_directory(self, path: str) -> list[str]:
         """Make ``path`` and its parents, never the root; returns what to sync, deepest first, once a name is in it.
@@ -161,6 +168,8 @@ class Files:
             os.rename(path, grave)
         except FileNotFoundError:
             self.require_root()
+            if os.path.exists(path):
+                raise self._without_temporary() from None
             return
         self.sync_directory(os.path.dirname(path))
         shutil.rmtree(grave, ignore_errors=True)

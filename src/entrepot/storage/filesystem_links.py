@@ -28,12 +28,9 @@ class FilesystemLinks:
         return self._read(layout.tag_current(name, tag))
 
     async def write_tags(self, name: RepositoryName, tags: tuple[Tag, ...], digest: Digest) -> None:
-        async with asyncio.TaskGroup() as group:
-            for tag in tags:
-                group.create_task(self._write(layout.tag_history(name, tag, digest), digest))
-        async with asyncio.TaskGroup() as group:
-            for tag in tags:
-                group.create_task(self._write(layout.tag_current(name, tag), digest))
+        histories = [(layout.tag_history(name, tag, digest), digest.encode()) for tag in tags]
+        currents = [(layout.tag_current(name, tag), digest.encode()) for tag in tags]
+        await self._run(lambda: self._files.write_in_order([*histories, *currents]))
 
     async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
         await self._run(lambda: self._files.remove_tree(layout.tag_directory(name, tag)))

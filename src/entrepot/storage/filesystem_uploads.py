@@ -129,10 +129,12 @@ class FilesystemUploads:
                 raise BlobUploadUnknown(f"upload {upload} is not known: finished, cancelled or expired") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            same = os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.stat(path))
+            same = os.path.samestat(os.fstat(descriptor), os.stat(path))
         except BlockingIOError:
             os.close(descriptor)
             raise UploadBusy from None
+        except FileNotFoundError:
+            same = False
         if not same:
             os.close(descriptor)
             raise BlobUploadUnknown(f"upload {upload} has just ended")
@@ -164,6 +166,7 @@ class FilesystemUploadWriter:
         self._job: asyncio.Future[None] | None = None
         self._space_at = self._written + SPACE_INTERVAL
         self._open = True
+        self._broken = False  # once a write failed nothing goes behind it: the bytes would not follow each other
 
     @property
     def offset(self) -> int:
@@ -196,11 +199,10 @@ class FilesystemUploadWriter:
         await self._on_thread(self._shop.writing, partial(shutil.rmtree, self._directory, ignore_errors=True))
 
     async def close(self) -> None:
-        """Flush, record the digest of everything so far, let go of the lock. Errors of the disk were already told."""
+        """Flush, record the digest of everything so far, let go of the lock. Errors of the disk are told."""
         try:
             if self._open:
-                with contextlib.suppress(OSError):
-                    await self._flush()
+                await self._flush()
                 self._remember()
         finally:
             os.close(self._descriptor)
@@ -232,7 +234,7 @@ class FilesystemUploadWriter:
             raise
 
     async def _flush(self) -> None:
-        if self._gathered:
+        if self._gathered and not self._broken:
             await self._submit()
         await self._settle()
 
@@ -245,6 +247,7 @@ class FilesystemUploadWriter:
                     self._running.update(chunk)
         except BaseException:
             self._running = None
+            self._broken = True
             raise
         finally:
             self._written = os.fstat(self._descriptor).st_size
