@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A registry with two workers, shared by the tests of a module; each uses repositories of its own."""
-    with Server(tmp_path_factory.mktemp("http") / "server") as server:
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A registry with two workers, shared by the tests of a module; each uses repositories of its own.
+
+    A module may say how it is configured: CONFIG.
+    """
+    with Server(tmp_path_factory.mktemp("http") / "server", getattr(request.module, "CONFIG", None)) as server:
         yield server
 
 
