@@ -129,7 +129,7 @@ class Engine:
         while not closing:
             jobs = self._gather()
             closing = jobs[-1] is None
-            batch = [job for job in jobs if job is not None]
+            batch = [job for job in jobs if job is not None and job.done.set_running_or_notify_cancel()]
             if batch:
                 self._write_batch(connection, batch)
         connection.close()
