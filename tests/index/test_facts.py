@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is recorded is found again: manifests, tags, blobs with their sizes; recording twice changes nothing."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from entrepot.index.changes import NameBusy
+from entrepot.index.facts import BlobTruth, HeldBlob, ManifestTruth, TagTruth
+from entrepot.index.index import Index
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import Tag
+from support.facts import blob_name, change, digest_of, facts, held, manifest_truth, tag_truth, tell
+from support.rooms import NAME, OTHER
+
+LATEST = Tag("latest")
+COUNTED = (
+    "repositories",
+    "tags",
+    "revisions",
+    "layers",
+    "manifests",
+    "manifest_references",
+    "blobs",
+    "intents",
+    "pins",
+)
+
+
+def count_rows(path: Path) -> dict[str, int]:
+    """How many rows each table has."""
+    with sqlite3.connect(path) as connection:
+        rows = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in COUNTED}  # noqa: S608
+    connection.close()
+    return rows
+
+
+async def test_manifests(index: Index) -> None:
+    """A manifest is found by its tag and its digest in the repository that holds it, and in no other."""
+    await tell(index, manifest_truth("m"), tag_truth("latest", "m"))
+    for found in (
+        index.lookups.manifest_by_tag(NAME, LATEST),
+        index.lookups.manifest_by_digest(NAME, digest_of("m")),
+    ):
+        assert found is not None
+        assert (found.digest, found.payload) == (digest_of("m"), b"m")
+    assert index.lookups.manifest_by_tag(OTHER, LATEST) is None
+    assert index.lookups.manifest_by_digest(OTHER, digest_of("m")) is None
+    assert index.lookups.manifest_by_tag(NAME, Tag("Latest")) is None
+
+
+async def test_tags_move_and_go(index: Index) -> None:
+    """A tag is what was recorded last; removing it leaves its manifest and its siblings."""
+    await tell(index, manifest_truth("a"), manifest_truth("b"), tag_truth("latest", "a"), tag_truth("other", "a"))
+    await tell(index, tag_truth("latest", "b"))
+    found = index.lookups.manifest_by_tag(NAME, LATEST)
+    assert found is not None
+    assert found.digest == digest_of("b")
+    await tell(index, tag_truth("latest", None))
+    assert index.lookups.manifest_by_tag(NAME, LATEST) is None
+    assert index.lookups.manifest_by_tag(NAME, Tag("other")) is not None
+    assert index.lookups.manifest_by_digest(NAME, digest_of("b")) is not None
+
+
+async def test_manifests_go_from_one_repository(index: Index) -> None:
+    """A manifest removed from one repository stays in the others."""
+    for name in (NAME, OTHER):
+        await tell(index, manifest_truth("m"), name=name)
+    await tell(index, ManifestTruth(digest_of("m"), None))
+    assert index.lookups.manifest_by_digest(NAME, digest_of("m")) is None
+    assert index.lookups.manifest_by_digest(OTHER, digest_of("m")) is not None
+
+
+async def test_blobs(index: Index) -> None:
+    """A blob is held by the repository that linked it, with its size, until its link goes."""
+    await tell(index, held("blob"))
+    assert index.lookups.blob(NAME, digest_of("blob")) == HeldBlob(digest_of("blob"), 4, verified=True)
+    assert index.lookups.blob(OTHER, digest_of("blob")) is None
+    assert index.lookups.repository_with_blob(digest_of("blob")) == NAME
+    await tell(index, BlobTruth(digest_of("blob"), None))
+    assert index.lookups.blob(NAME, digest_of("blob")) is None
+    assert index.lookups.repository_with_blob(digest_of("blob")) is None
+
+
+async def test_aliases(index: Index) -> None:
+    """An alias is held under its own digest with the bytes of another, and is no source for mounts."""
+    alias = Digest.of(b"blob", "sha512")
+    await tell(index, BlobTruth(alias, HeldBlob(digest_of("blob"), 4, verified=False)))
+    assert index.lookups.blob(NAME, alias) == HeldBlob(digest_of("blob"), 4, verified=False)
+    assert index.lookups.blob(NAME, digest_of("blob")) is None
+    assert index.lookups.repository_with_blob(alias) is None
+
+
+async def test_verified_stays_verified(index: Index) -> None:
+    """Bytes once verified stay so when another repository's link is read from storage; the other way they become so."""
+    await tell(index, held("a", verified=False), held("b"))
+    assert index.lookups.verified_size(digest_of("a")) is None
+    assert index.lookups.verified_size(digest_of("b")) == 1
+    await tell(index, held("a"), held("b", verified=False), name=OTHER)
+    assert index.lookups.verified_size(digest_of("a")) == 1
+    assert index.lookups.verified_size(digest_of("b")) == 1
+    assert index.lookups.verified_size(digest_of("never")) is None
+
+
+async def test_linking_a_blob(index: Index, other: Index) -> None:
+    """A link is recorded in one transaction, but not while the blob is being removed."""
+    blob = HeldBlob(digest_of("blob"), 4, verified=True)
+    removal = await other.changes.begin(change(blob_name("blob"), removes=True))
+    with pytest.raises(NameBusy) as caught:
+        await index.blobs.link(NAME, digest_of("blob"), blob)
+    assert caught.value.holders == (other.holder.name,)
+    assert index.lookups.blob(NAME, digest_of("blob")) is None
+    await index.blobs.link(OTHER, digest_of("blob"), blob)
+    await other.changes.finish(removal, NAME, [])
+    await index.blobs.link(NAME, digest_of("blob"), blob)
+    assert index.lookups.blob(NAME, digest_of("blob")) == blob
+    assert index.lookups.blob(OTHER, digest_of("blob")) == blob
+
+
+async def test_recording_twice_changes_nothing(index: Index, path: Path) -> None:
+    """Settling, repair and rebuild may tell the same again: there is one row of each."""
+    whole = facts("m", subject=digest_of("s"), blobs=[digest_of("1"), digest_of("2")], children=[digest_of("c")])
+    truths = (ManifestTruth(whole.digest, whole), TagTruth(LATEST, whole.digest), held("1"))
+    await tell(index, *truths)
+    once = count_rows(path)
+    assert once == {
+        "repositories": 1,
+        "tags": 1,
+        "revisions": 1,
+        "layers": 1,
+        "manifests": 1,
+        "manifest_references": 3,
+        "blobs": 2,
+        "intents": 0,
+        "pins": 0,
+    }
+    for _ in range(2):
+        await tell(index, *truths)
+        await index.changes.record(NAME, truths)
+    assert count_rows(path) == once
+
+
+async def test_gone_twice(index: Index, path: Path) -> None:
+    """Telling that something is gone which never was is no error and leaves no row."""
+    gone = (ManifestTruth(digest_of("m"), None), TagTruth(LATEST, None), BlobTruth(digest_of("b"), None))
+    for _ in range(2):
+        await tell(index, *gone)
+    assert {table for table, rows in count_rows(path).items() if rows} <= {"repositories"}
+
+
+async def test_payload_once_per_digest(index: Index, path: Path) -> None:
+    """A manifest in many repositories is kept once, and each has it."""
+    await tell(index, manifest_truth("m"))
+    await tell(index, manifest_truth("m"), name=OTHER)
+    counted = count_rows(path)
+    assert (counted["manifests"], counted["revisions"]) == (1, 2)

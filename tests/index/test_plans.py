@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every statement that a request runs goes by an index: it costs what it returns, not what the registry holds."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from entrepot.index.blobs import Blobs
+from entrepot.index.changes import Changes
+from entrepot.index.engine import Engine
+from entrepot.index.index import open_index
+from entrepot.index.lists import Lists
+from entrepot.index.lookups import Lookups
+from entrepot.index.recorder import Recorder
+from entrepot.index.statements import Statement
+
+WHOLE = {"Changes._open"}
+"""Read a table on purpose: intents are as many as changes under way."""
+
+
+def statements(path: Path) -> dict[str, Statement]:
+    """All statements of the rooms' objects, by the attribute that holds them."""
+    with closing(Engine(path)) as engine:
+        recorder = Recorder()
+        owners = (Lookups(engine), Lists(engine), Blobs(engine, recorder), recorder, Changes(engine, recorder, ""))
+        found: dict[str, Statement] = {}
+        for owner in owners:
+            for key, value in vars(owner).items():
+                several = value if isinstance(value, dict) else {"": value}
+                for kind, one in several.items():
+                    if isinstance(one, Statement):
+                        found[f"{type(owner).__name__}.{key}{kind}"] = one
+        return found
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index with its tables."""
+    path = tmp_path_factory.mktemp("plans") / "index.sqlite3"
+    with open_index(path):
+        pass
+    return path
+
+
+def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
+    """The steps of a statement's plan."""
+    values = [statement.constants.get(name, 1) for name in statement.order]
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", values)
+    return [str(row[3]) for row in rows]
+
+
+def test_no_statement_reads_whole_tables(database: Path) -> None:
+    """No statement scans a table or sorts in a temporary tree, except the one that lists all open intents."""
+    found = statements(database)
+    assert len(found) > 30
+    with closing(sqlite3.connect(database)) as connection:
+        plans = {name: plan(connection, statement) for name, statement in found.items()}
+    bad = {
+        name: steps
+        for name, steps in plans.items()
+        if name not in WHOLE and any("SCAN" in step or "TEMP B-TREE" in step for step in steps)
+    }
+    assert bad == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("Lookups._by_tag", ["repositories", "tags", "manifests"]),
+        ("Lookups._by_digest", ["repositories", "revisions", "manifests"]),
+        ("Lookups._blob", ["repositories", "layers", "blobs"]),
+    ],
+)
+def test_the_hot_path_is_three_searches(database: Path, name: str, tables: list[str]) -> None:
+    """A pull is one search by a key in each of three tables, whichever comes first."""
+    with closing(sqlite3.connect(database)) as connection:
+        steps = plan(connection, statements(database)[name])
+    assert sorted(step.split(" ")[:2] for step in steps) == sorted(["SEARCH", table] for table in tables)
+    assert all(" USING " in step and "=?" in step for step in steps)
+
+
+def test_sorted_by_the_index(database: Path) -> None:
+    """A page of each list is read in order from where it begins: the search is bounded by ``last``."""
+    found = statements(database)
+    with closing(sqlite3.connect(database)) as connection:
+        for name in ("Lists._repositories", "Lists._tags", "Lists._referrers"):
+            steps = plan(connection, found[name])
+            assert any(">?)" in step for step in steps), (name, steps)
