@@ -20,16 +20,22 @@ FAULTS = ("Traceback", "fault while answering", "panicked", "a process died", "F
 @contextmanager
 def unharmed(server: Server) -> Iterator[None]:
     """Fails unless the same processes run afterwards, the log holds no fault, and files lie where they belong."""
-    processes = sorted(server.daemon.group())
+    before = processes(server)
     logged = len(server.log())
     yield
-    assert sorted(server.daemon.group()) == processes, "a process of the server died"
+    assert processes(server) == before, "a process of the server died"
     said = server.log()[logged:]
     found = [line[:2000] for line in said.splitlines() if any(fault in line for fault in FAULTS)]
     assert not found, found
     assert strangers(server) == []
     temporary = server.root / "entrepot" / "tmp"
     until(lambda: not any(temporary.iterdir()), what="nothing is left on its way to a name", seconds=5)
+
+
+def processes(server: Server) -> list[int]:
+    """The supervisor and its children."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()
+    return [server.pid, *sorted(int(pid) for pid in children.split())]
 
 
 def strangers(server: Server) -> list[str]:
@@ -44,7 +50,7 @@ def strangers(server: Server) -> list[str]:
 
 def memory(server: Server) -> int:
     """Bytes that all processes of the server hold together (PSS: shared pages are counted once)."""
-    return sum(_pss(pid) for pid in server.daemon.group())
+    return sum(_pss(pid) for pid in processes(server))
 
 
 def _pss(pid: int) -> int:
