@@ -37,8 +37,12 @@ def _in_grave(path: str, *_: Any) -> bool:
     return "/entrepot/tmp/" in path
 
 
-def _current_link(_links: Any, key: str, *_: Any) -> bool:
-    return key.endswith("/current/link")
+def _to_current(_source: str, target: Any) -> bool:
+    return str(target).endswith("/current/link")
+
+
+def _longer_than_link(_descriptor: int, data: Any) -> bool:
+    return len(data) > 200
 
 
 def _begins_push(_changes: Any, change: Any, *_: Any) -> bool:
@@ -95,10 +99,12 @@ POINTS: dict[str, Point] = {
     "manifest: no intent": Point("before", f"{_CHANGES}.begin", _begins_push),
     "manifest: intent not committed": Point("after", f"{_CHANGES}._begin", _begins_push),
     "manifest: intent": Point("after", f"{_CHANGES}.begin", _begins_push),
+    "manifest: bytes half written": Point("halfway", "entrepot.storage.files:write_all", _longer_than_link),
     "manifest: bytes written": Point("after", f"{_BLOBS}.put"),
     "manifest: revision linked": Point("after", f"{_LINKS}.write_revision"),
-    "manifest: history of the tag written": Point("before", f"{_LINKS}._write", _current_link),
-    "manifest: tag written": Point("after", f"{_LINKS}._write", _current_link),
+    "manifest: history of the tag written": Point("before", "os:rename", _to_current),
+    "manifest: tag written, not on the disk": Point("after", "os:rename", _to_current),
+    "manifest: tag written": Point("after", f"{_LINKS}.write_tags"),
     "manifest: facts not committed": Point("after", f"{_CHANGES}._finish", _finishes_push),
     "manifest: not answered": Point("after", f"{_CHANGES}.finish", _finishes_push),
     "untag: no intent": Point("before", f"{_CHANGES}.begin", _begins_removal),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -41,14 +42,16 @@ class Pusher(threading.Thread):
             self.fault = error
 
     def _push_until_it_ends(self) -> None:
-        turn = 0
-        while time.monotonic() < self._deadline:
-            with httpx.Client(base_url=self._url, timeout=20, trust_env=False) as client:
+        """With a connection for each request, so that both workers get requests of every push."""
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=self._url, timeout=20, trust_env=False, limits=limits) as client:
+            for turn in itertools.count():
+                if time.monotonic() > self._deadline:
+                    return
                 repository = "crash/shared" if turn % 2 else f"crash/of/client{self._number}"
                 self._push_image(client, repository, f"c{self._number}-{turn % TAGS}")
                 if turn % 2:
                     self._untag(client)
-            turn += 1
 
     def _push_image(self, client: httpx.Client, repository: str, tag: str) -> None:
         made = images.image(layers=1, size=2048)
