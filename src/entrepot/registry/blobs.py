@@ -59,23 +59,23 @@ class Blobs:
         if blob.content != digest:
             return False
         verified = self._index.lookups.verified_size(digest) == blob.size
-        await self.link(name, digest, HeldBlob(digest, blob.size, verified))
+        await self._storage.links.write_layer(name, digest)
+        await self.record(name, digest, HeldBlob(digest, blob.size, verified))
         return True
 
-    async def link(self, name: RepositoryName, digest: Digest, held: HeldBlob) -> None:
-        """Let ``name`` hold the bytes, which are durable. Durable itself on return."""
+    async def record(self, name: RepositoryName, digest: Digest, held: HeldBlob) -> None:
+        """Tell the index of a link that was just written; written again where a removal came between."""
         deadline = time.monotonic() + PATIENCE
         attempt = 0
         while True:
-            await self._storage.links.write_layer(name, digest)
             try:
                 await self._index.blobs.link(name, digest, held)
+                if await self._storage.links.read_layer(name, digest) is not None:
+                    return
             except NameBusy as busy:
                 await self._names.wait(busy, deadline, attempt)
                 attempt += 1
-                continue
-            if await self._storage.links.read_layer(name, digest) is not None:
-                return
+            await self._storage.links.write_layer(name, digest)
 
     async def remove(self, name: RepositoryName, digest: Digest) -> None:
         """``name`` holds the blob no more; others keep theirs, and the bytes stay for the collector."""

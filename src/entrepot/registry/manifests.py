@@ -88,9 +88,7 @@ class Manifests:
     async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...]) -> None:
         name, digest = change.repository, manifest.digest
         async with self._names.hold(change) as held:
-            await self._storage.blobs.put(digest, manifest.payload)
-            await self._storage.links.write_revision(name, digest)
-            await self._storage.links.write_tags(name, tags, digest)
+            await self._storage.links.write_manifest(name, digest, manifest.payload, tags)
             held.finish(ManifestTruth(digest, describe(manifest)), *(TagTruth(tag, digest) for tag in tags))
 
     async def _remove(self, held: Held, name: RepositoryName, digest: Digest, tags: list[Tag]) -> bool:

@@ -35,6 +35,14 @@ def translated(root: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """An open file that has all its bytes and waits for its name; they need not be on the disk yet."""
+
+    path: str
+    descriptor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
     """Durable files below ``root``. ``fsync`` and ``fsync_directory`` are :func:`sync_file` and :func:`sync_directory`,
     or do nothing where the configuration gives up durability (``disk.fsync: false``).
@@ -74,50 +82,42 @@ class Files:
         """Give ``data`` the name ``key``, durably; what was there is replaced at once."""
         self.write_in_order([(key, data)])
 
-    def write_in_order(self, contents: Sequence[tuple[str, bytes]]) -> None:
+    def write_in_order(self, contents: Sequence[tuple[str, bytes | Arrived]]) -> None:
         """Give each content its name, in this order; all durable on return.
 
         Every name is made first, then everything is synced in the same order: a journaling filesystem then commits
         twice for all together, where syncing after each step costs a commit for each directory.
         """
-        temporaries: list[str] = []
-        touched: list[str] = []
-        try:
+        with contextlib.ExitStack() as stack:
+            arrived: list[Arrived] = []
+            touched: list[str] = []
             for key, data in contents:
-                temporaries.append(self._write_temporary(data))
+                ready = data if isinstance(data, Arrived) else stack.enter_context(self._temporary(data))
+                arrived.append(ready)
                 touched += self._make_directory(os.path.dirname(self.absolute(key)))
-            for temporary in temporaries:
-                self._sync_path(temporary)
-            for temporary, (key, _) in zip(temporaries, contents, strict=True):
-                os.rename(temporary, self.absolute(key))
-        except BaseException:
-            for temporary in temporaries:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary)
-            raise
+            for one in arrived:
+                self.sync_file(one.descriptor)
+            for one, (key, _) in zip(arrived, contents, strict=True):
+                os.rename(one.path, self.absolute(key))
         self._sync_directories(touched)
 
-    def rename(self, source: str, key: str) -> None:
-        """Give the file ``source``, whose bytes are on the disk, the name ``key``, durably."""
-        target = self.absolute(key)
-        touched = self._make_directory(os.path.dirname(target))
-        os.rename(source, target)
-        self._sync_directories(touched)
-
-    def _write_temporary(self, data: bytes) -> str:
-        temporary = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
+    @contextlib.contextmanager
+    def _temporary(self, data: bytes) -> Iterator[Arrived]:
+        """A file with ``data``, to be renamed while inside; else it is removed."""
+        path = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileNotFoundError:
             raise self._without_temporary() from None
         try:
             write_all(descriptor, data)
+            yield Arrived(path, descriptor)
         except BaseException:
-            os.unlink(temporary)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
             raise
         finally:
             os.close(descriptor)
-        return temporary
 
     def _without_temporary(self) -> Unavailable:
         self.require_root()
@@ -141,13 +141,6 @@ class Files:
     def _sync_directories(self, paths: Sequence[str]) -> None:
         for path in dict.fromkeys(paths):
             self.sync_directory(path)
-
-    def _sync_path(self, path: str) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            self.sync_file(descriptor)
-        finally:
-            os.close(descriptor)
 
     def remove(self, key: str) -> bool:
         """Remove a file durably; False where there was none."""

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from entrepot.storage.files import Files, sync_directory
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
-from entrepot.storage.filesystem_uploads import FilesystemUploads, Workshop
+from entrepot.storage.filesystem_uploads import FilesystemUploads
+from entrepot.storage.filesystem_writer import Workshop
 from entrepot.storage.hashing import RunningDigests, read_boot_id
 from entrepot.storage.ports import Storage
 from entrepot.storage.settings import DiskSettings, FilesystemSettings

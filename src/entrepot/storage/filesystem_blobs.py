@@ -53,13 +53,6 @@ class FilesystemBlobs:
         finally:
             os.close(descriptor)
 
-    async def put(self, digest: Digest, data: bytes) -> None:
-        def write() -> None:
-            with translated(self._files.root):
-                self._files.write(layout.blob_data(digest), data)
-
-        await asyncio.get_running_loop().run_in_executor(self._pool, write)
-
 
 class Space(Protocol):
     """Asked before bytes are taken in."""

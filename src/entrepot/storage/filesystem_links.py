@@ -27,19 +27,18 @@ class FilesystemLinks:
     async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
         return self._read(layout.tag_current(name, tag))
 
-    async def write_tags(self, name: RepositoryName, tags: tuple[Tag, ...], digest: Digest) -> None:
-        histories = [(layout.tag_history(name, tag, digest), digest.encode()) for tag in tags]
-        currents = [(layout.tag_current(name, tag), digest.encode()) for tag in tags]
-        await self._run(lambda: self._files.write_in_order([*histories, *currents]))
-
     async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
         await self._run(lambda: self._files.remove_tree(layout.tag_directory(name, tag)))
 
     async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
         return self._read(layout.revision_link(name, digest)) is not None
 
-    async def write_revision(self, name: RepositoryName, digest: Digest) -> None:
-        await self._write(layout.revision_link(name, digest), digest)
+    async def write_manifest(self, name: RepositoryName, digest: Digest, payload: bytes, tags: tuple[Tag, ...]) -> None:
+        link = digest.encode()
+        contents = [(layout.blob_data(digest), payload), (layout.revision_link(name, digest), link)]
+        contents += [(layout.tag_history(name, tag, digest), link) for tag in tags]
+        contents += [(layout.tag_current(name, tag), link) for tag in tags]
+        await self._run(lambda: self._files.write_in_order(contents))
 
     async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
         await self._run(lambda: self._files.remove(layout.revision_link(name, digest)))

@@ -6,43 +6,23 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID, uuid4
 
-from entrepot.oci.digests import Digest
-from entrepot.oci.errors import BlobUploadUnknown, DigestInvalid
+from entrepot.oci.errors import BlobUploadUnknown
 from entrepot.oci.names import RepositoryName
 from entrepot.storage import layout
-from entrepot.storage.files import Files, translated, write_all_vectors
-from entrepot.storage.filesystem_blobs import Space
+from entrepot.storage.files import translated
 from entrepot.storage.filesystem_links import FilesystemLinks
-from entrepot.storage.hashing import Record, RunningDigest, RunningDigests
+from entrepot.storage.filesystem_writer import (
+    FilesystemUploadWriter,
+    Workshop,
+    read_side_file,
+    write_side_file,
+)
+from entrepot.storage.hashing import Record
 from entrepot.storage.ports import UploadBusy, UploadStatus, UploadWriter
-
-GATHER = 256 * 1024
-"""Bytes gathered before they are hashed and written (1 MiB costs 246 MB for 64 uploads, 256 KiB 122 MB)."""
-
-REREAD = 1024 * 1024
-"""Bytes read at a time when a digest must be made from the file."""
-
-SPACE_INTERVAL = 16 * 1024 * 1024
-"""Free space is looked at once for so many bytes of an upload."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every upload shares. ``writing``: threads that hash and write; ``syncing``: threads that wait for fsync."""
-
-    files: Files
-    space: Space
-    writing: Executor
-    syncing: Executor
-    running: RunningDigests
-    boot: str
 
 
 class FilesystemUploads:
@@ -60,10 +40,10 @@ class FilesystemUploads:
         with translated(self._shop.files.root):
             os.makedirs(directory)
             started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            _write(f"{directory}/startedat", started.encode())
+            write_side_file(f"{directory}/startedat", started.encode())
             if algorithm != "sha256":
-                _write(f"{directory}/digests", Record(0, self._shop.boot, (algorithm,)).encode())
-            _write(f"{directory}/data", b"")
+                write_side_file(f"{directory}/digests", Record(0, self._shop.boot, (algorithm,)).encode())
+            write_side_file(f"{directory}/data", b"")
         return upload
 
     async def status(self, name: RepositoryName, upload: UUID) -> UploadStatus | None:
@@ -80,7 +60,7 @@ class FilesystemUploads:
     async def open(self, name: RepositoryName, upload: UUID) -> AsyncIterator[UploadWriter]:
         directory = self._directory(name, upload)
         descriptor = self._lock(directory, upload)
-        writer = FilesystemUploadWriter(self._shop, upload, directory, descriptor)
+        writer = FilesystemUploadWriter(self._shop, name, upload, directory, descriptor)
         try:
             yield writer
         finally:
@@ -149,192 +129,9 @@ class FilesystemUploads:
         return found
 
 
-class FilesystemUploadWriter:
-    """The ``UploadWriter`` contract. While a thread hashes and writes one buffer, the next one gathers."""
-
-    def __init__(self, shop: Workshop, upload: UUID, directory: str, descriptor: int) -> None:
-        self._shop = shop
-        self._upload = upload
-        self._directory = directory
-        self._descriptor = descriptor
-        self._written = os.fstat(descriptor).st_size
-        self._record = Record.decode(_read(f"{directory}/digests"))
-        self._running = shop.running.take(upload, self._written) or self._begin()
-        self._gathered: list[bytes] = []
-        self._gathered_size = 0
-        self._offset = self._written
-        self._job: asyncio.Future[None] | None = None
-        self._space_at = self._written + SPACE_INTERVAL
-        self._open = True
-        self._broken = False  # once a write failed nothing goes behind it: the bytes would not follow each other
-
-    @property
-    def offset(self) -> int:
-        return self._offset
-
-    async def write(self, chunk: bytes) -> None:
-        self._gathered.append(chunk)
-        self._offset += len(chunk)
-        self._gathered_size += len(chunk)
-        if self._gathered_size >= GATHER:
-            await self._submit()
-
-    async def commit(self, digest: Digest, trusted_size: int | None) -> int:
-        await self._flush()
-        if not self._knows(digest.algorithm):
-            await self._on_thread(self._shop.writing, partial(self._reread, digest.algorithm))
-        actual = self._actual(digest.algorithm)
-        if actual != digest:
-            size = self._written
-            await self.cancel()
-            raise DigestInvalid(f"the digest of the {size} bytes received is {actual}, not {digest}; upload them again")
-        await self._on_thread(self._shop.syncing, partial(self._publish, digest, trusted_size))
-        return self._written
-
-    async def cancel(self) -> None:
-        self._open = False
-        self._gathered.clear()
-        if self._job is not None:
-            await asyncio.wait([self._job])
-        await self._on_thread(self._shop.writing, partial(shutil.rmtree, self._directory, ignore_errors=True))
-
-    async def close(self) -> None:
-        """Flush, record the digest of everything so far, let go of the lock. Errors of the disk are told."""
-        try:
-            if self._open:
-                await self._flush()
-                self._remember()
-        finally:
-            os.close(self._descriptor)
-
-    def _begin(self) -> RunningDigest | None:
-        if self._written == 0:
-            return RunningDigest.begin(self._record.algorithms or ("sha256",))
-        return None
-
-    async def _submit(self) -> None:
-        await self._settle()
-        if self._offset > self._space_at:
-            self._shop.space.require()
-            self._space_at = self._offset + SPACE_INTERVAL
-        chunks, self._gathered = self._gathered, []
-        self._gathered_size = 0
-        loop = asyncio.get_running_loop()
-        self._job = loop.run_in_executor(self._shop.writing, self._append, chunks)
-
-    async def _settle(self) -> None:
-        """Wait for the thread, cancelled or not: its file must not be closed below it."""
-        job, self._job = self._job, None
-        if job is None:
-            return
-        try:
-            await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait([job])
-            raise
-
-    async def _flush(self) -> None:
-        if self._gathered and not self._broken:
-            await self._submit()
-        await self._settle()
-
-    def _append(self, chunks: list[bytes]) -> None:
-        try:
-            with translated(self._shop.files.root):
-                write_all_vectors(self._descriptor, chunks)
-            if self._running is not None:
-                for chunk in chunks:
-                    self._running.update(chunk)
-        except BaseException:
-            self._running = None
-            self._broken = True
-            raise
-        finally:
-            self._written = os.fstat(self._descriptor).st_size
-
-    def _knows(self, algorithm: str) -> bool:
-        if self._running is not None:
-            return algorithm in self._running.hashes
-        record = self._record
-        return record.offset == self._written and record.boot == self._shop.boot and algorithm in record.digests
-
-    def _actual(self, algorithm: str) -> Digest:
-        if self._running is not None:
-            return self._running.digests()[algorithm]
-        return self._record.digests[algorithm]
-
-    def _reread(self, algorithm: str) -> None:
-        running = RunningDigest.begin((algorithm,))
-        while chunk := os.pread(self._descriptor, REREAD, running.offset):
-            running.update(chunk)
-        self._running = running
-
-    def _publish(self, digest: Digest, trusted_size: int | None) -> None:
-        files = self._shop.files
-        target = files.absolute(layout.blob_data(digest))
-        with translated(files.root):
-            if not self._settle_existing(target, trusted_size):
-                files.sync_file(self._descriptor)
-                files.rename(f"{self._directory}/data", layout.blob_data(digest))
-        self._open = False
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _settle_existing(self, target: str, trusted_size: int | None) -> bool:
-        """Whether the blob is there already, verified before and of the right size: then it is only made durable."""
-        if trusted_size != self._written:
-            return False
-        try:
-            descriptor = os.open(target, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            if os.fstat(descriptor).st_size != self._written:
-                return False
-            self._shop.files.sync_file(descriptor)
-        finally:
-            os.close(descriptor)
-        self._shop.files.sync_directory(os.path.dirname(target))
-        return True
-
-    def _remember(self) -> None:
-        if self._running is None or self._running.offset != self._written:
-            return
-        record = Record(self._written, self._shop.boot, tuple(self._running.hashes), self._running.digests())
-        with contextlib.suppress(OSError):
-            _write(f"{self._directory}/digests", record.encode())
-        self._shop.running.keep(self._upload, self._running)
-
-    async def _on_thread(self, pool: Executor, work: Callable[[], None]) -> None:
-        job = asyncio.get_running_loop().run_in_executor(pool, work)
-        try:
-            await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait([job])
-            raise
-
-
-def _write(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
-
-
-def _read(path: str) -> bytes | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)
-
-
 def _started_at(directory: str) -> datetime:
     """When an upload began; where that cannot be read, when its directory was last changed."""
-    text = (_read(f"{directory}/startedat") or b"").decode("ascii", "replace").strip()
+    text = (read_side_file(f"{directory}/startedat") or b"").decode("ascii", "replace").strip()
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -52,9 +52,6 @@ class MemoryBlobs:
         for position in range(start, end, READ_SIZE):
             yield data[position : min(position + READ_SIZE, end)]
 
-    async def put(self, digest: Digest, data: bytes) -> None:
-        self._objects.values[layout.blob_data(digest)] = data
-
 
 class MemoryLinks:
     """The ``Links`` contract."""
@@ -65,11 +62,6 @@ class MemoryLinks:
     async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
         return self._read(layout.tag_current(name, tag))
 
-    async def write_tags(self, name: RepositoryName, tags: tuple[Tag, ...], digest: Digest) -> None:
-        for tag in tags:
-            self._objects.values[layout.tag_history(name, tag, digest)] = digest.encode()
-            self._objects.values[layout.tag_current(name, tag)] = digest.encode()
-
     async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
         for key in self._objects.keys(f"{layout.tag_directory(name, tag)}/"):
             del self._objects.values[key]
@@ -77,8 +69,12 @@ class MemoryLinks:
     async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
         return layout.revision_link(name, digest) in self._objects.values
 
-    async def write_revision(self, name: RepositoryName, digest: Digest) -> None:
+    async def write_manifest(self, name: RepositoryName, digest: Digest, payload: bytes, tags: tuple[Tag, ...]) -> None:
+        self._objects.values[layout.blob_data(digest)] = payload
         self._objects.values[layout.revision_link(name, digest)] = digest.encode()
+        for tag in tags:
+            self._objects.values[layout.tag_history(name, tag, digest)] = digest.encode()
+            self._objects.values[layout.tag_current(name, tag)] = digest.encode()
 
     async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
         self._objects.values.pop(layout.revision_link(name, digest), None)
@@ -207,6 +203,7 @@ class MemoryUploadWriter:
         if actual != digest:
             raise DigestInvalid(f"the digest of the {len(data)} bytes received is {actual}, not {digest}")
         self._objects.values[layout.blob_data(digest)] = data
+        self._objects.values[layout.layer_link(self._parts.name, digest)] = digest.encode()
         return len(data)
 
     async def cancel(self) -> None:

@@ -34,10 +34,6 @@ class Blobs(Protocol):
         """
         ...
 
-    async def put(self, digest: Digest, data: bytes) -> None:
-        """Keep ``data`` (a few MiB at most), whose digest the caller has verified. Durable on return."""
-        ...
-
 
 class Links(Protocol):
     """Names: what a repository holds and what its tags point to. Each write is durable on return.
@@ -49,10 +45,6 @@ class Links(Protocol):
         """What the tag points to; None where there is no (readable) link."""
         ...
 
-    async def write_tags(self, name: RepositoryName, tags: tuple[Tag, ...], digest: Digest) -> None:
-        """Point the tags to ``digest``; their history first."""
-        ...
-
     async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
         """Remove the tag with its history."""
         ...
@@ -61,8 +53,11 @@ class Links(Protocol):
         """Whether the repository holds the manifest."""
         ...
 
-    async def write_revision(self, name: RepositoryName, digest: Digest) -> None:
-        """The repository holds the manifest."""
+    async def write_manifest(self, name: RepositoryName, digest: Digest, payload: bytes, tags: tuple[Tag, ...]) -> None:
+        """The repository holds the manifest, and ``tags`` point to it.
+
+        Written in this order: bytes, membership, history of each tag, each tag; whoever finds one finds those before.
+        """
         ...
 
     async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
@@ -123,7 +118,9 @@ class UploadWriter(Protocol):
         ...
 
     async def commit(self, digest: Digest, trusted_size: int | None) -> int:
-        """Verify, make durable and show under ``digest``; the upload is gone. Returns the size in bytes.
+        """Verify, make durable, show under ``digest`` and let the upload's repository hold it, in this order.
+
+        The upload is gone then. Returns the size in bytes.
 
         ``trusted_size``: the size of bytes under this digest that were verified before (they are then not written
         again), else None. Raises ``DigestInvalid``; the upload is then gone as well, and nothing was shown.
