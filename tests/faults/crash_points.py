@@ -37,12 +37,24 @@ def _in_grave(path: str, *_: Any) -> bool:
     return "/entrepot/tmp/" in path
 
 
-def _to_current(_source: str, target: Any) -> bool:
+def _longer_than_link(_descriptor: int, data: Any) -> bool:
+    return len(data) > 200
+
+
+def _to_layer(_source: Any, target: Any, *_: Any) -> bool:
+    return "/_layers/" in str(target)
+
+
+def _to_revision(_source: Any, target: Any, *_: Any) -> bool:
+    return "/_manifests/revisions/" in str(target)
+
+
+def _to_current(_source: Any, target: Any, *_: Any) -> bool:
     return str(target).endswith("/current/link")
 
 
-def _longer_than_link(_descriptor: int, data: Any) -> bool:
-    return len(data) > 200
+def _layer_among(_files: Any, contents: Any, *_: Any) -> bool:
+    return any("/_layers/" in key for key, _ in contents)
 
 
 def _begins_push(_changes: Any, change: Any, *_: Any) -> bool:
@@ -73,38 +85,38 @@ class Point:
     condition: Callable[..., bool] = _always
 
 
-_WRITER = "entrepot.storage.filesystem_uploads:FilesystemUploadWriter"
+_WRITER = "entrepot.storage.filesystem_writer:FilesystemUploadWriter"
 _LINKS = "entrepot.storage.filesystem_links:FilesystemLinks"
-_BLOBS = "entrepot.storage.filesystem_blobs:FilesystemBlobs"
 _FILES = "entrepot.storage.files:Files"
 _CHANGES = "entrepot.index.changes:Changes"
 _FACTS = "entrepot.index.blobs:Blobs"
 
 POINTS: dict[str, Point] = {
     "patch: nothing written": Point("before", f"{_WRITER}._append"),
-    "patch: half written": Point("halfway", "entrepot.storage.filesystem_uploads:write_all_vectors"),
+    "patch: half written": Point("halfway", "entrepot.storage.filesystem_writer:write_all_vectors"),
     "patch: written": Point("after", f"{_WRITER}._append"),
     "patch: digest not recorded": Point("before", f"{_WRITER}._remember"),
-    "patch: digest half recorded": Point("halfway", "entrepot.storage.filesystem_uploads:_write", _digests),
+    "patch: digest half recorded": Point("halfway", "entrepot.storage.filesystem_writer:write_side_file", _digests),
     "patch: digest recorded": Point("after", f"{_WRITER}._remember"),
     "patch: not answered": Point("after", f"{_WRITER}.close"),
     "commit: not published": Point("before", f"{_WRITER}._publish"),
-    "commit: not renamed": Point("before", f"{_FILES}.rename", _from_upload),
+    "commit: synced, not renamed": Point("before", "os:rename", _from_upload),
     "commit: renamed, not on the disk": Point("after", "os:rename", _from_upload),
-    "commit: renamed, upload not removed": Point("after", f"{_FILES}.rename", _from_upload),
-    "commit: published, not linked": Point("before", f"{_LINKS}.write_layer"),
-    "commit: linked, no facts": Point("after", f"{_LINKS}.write_layer"),
+    "commit: bytes named, not the link": Point("before", "os:rename", _to_layer),
+    "commit: linked, not on the disk": Point("after", "os:rename", _to_layer),
+    "commit: on the disk, upload not removed": Point("after", f"{_FILES}.write_in_order", _layer_among),
+    "commit: published, no facts": Point("after", f"{_WRITER}._publish"),
     "commit: facts not committed": Point("after", f"{_FACTS}._link"),
     "commit: not answered": Point("after", f"{_FACTS}.link"),
     "manifest: no intent": Point("before", f"{_CHANGES}.begin", _begins_push),
     "manifest: intent not committed": Point("after", f"{_CHANGES}._begin", _begins_push),
     "manifest: intent": Point("after", f"{_CHANGES}.begin", _begins_push),
     "manifest: bytes half written": Point("halfway", "entrepot.storage.files:write_all", _longer_than_link),
-    "manifest: bytes written": Point("after", f"{_BLOBS}.put"),
-    "manifest: revision linked": Point("after", f"{_LINKS}.write_revision"),
+    "manifest: bytes named": Point("before", "os:rename", _to_revision),
+    "manifest: revision linked": Point("after", "os:rename", _to_revision),
     "manifest: history of the tag written": Point("before", "os:rename", _to_current),
     "manifest: tag written, not on the disk": Point("after", "os:rename", _to_current),
-    "manifest: tag written": Point("after", f"{_LINKS}.write_tags"),
+    "manifest: all on the disk": Point("after", f"{_LINKS}.write_manifest"),
     "manifest: facts not committed": Point("after", f"{_CHANGES}._finish", _finishes_push),
     "manifest: not answered": Point("after", f"{_CHANGES}.finish", _finishes_push),
     "untag: no intent": Point("before", f"{_CHANGES}.begin", _begins_removal),

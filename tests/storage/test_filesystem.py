@@ -30,12 +30,12 @@ USES: dict[str, Use] = {
     "append": lambda storage, upload: append(storage, NAME, upload, DATA),
     "commit": lambda storage, upload: commit(storage, NAME, upload, Digest.of(b"")),
     "stat": lambda storage, _: storage.blobs.stat(DIGEST),
-    "put": lambda storage, _: storage.blobs.put(DIGEST, DATA),
+    "put": lambda storage, _: storage.links.write_manifest(NAME, DIGEST, DATA, ()),
     "read": lambda storage, _: anext(aiter(storage.blobs.read(DIGEST, 0, 1))),
     "read tag": lambda storage, _: storage.links.read_tag(NAME, Tag("a")),
-    "write tags": lambda storage, _: storage.links.write_tags(NAME, (Tag("a"), Tag("b")), DIGEST),
+    "write tags": lambda storage, _: storage.links.write_manifest(NAME, DIGEST, b"{}", (Tag("a"), Tag("b"))),
     "remove tag": lambda storage, _: storage.links.remove_tag(NAME, Tag("a")),
-    "write revision": lambda storage, _: storage.links.write_revision(NAME, DIGEST),
+    "write revision": lambda storage, _: storage.links.write_manifest(NAME, DIGEST, b"{}", ()),
     "remove revision": lambda storage, _: storage.links.remove_revision(NAME, DIGEST),
     "read layer": lambda storage, _: storage.links.read_layer(NAME, DIGEST),
     "write layer": lambda storage, _: storage.links.write_layer(NAME, DIGEST),
@@ -123,8 +123,8 @@ async def test_directory_that_cannot_be_written(root: Path, disk: Storage) -> No
     await disk.links.write_layer(NAME, DIGEST)
     (root / "docker/registry/v2/repositories/library/box/_manifests").write_text("in the way")
     for refused in (
-        disk.links.write_tags(NAME, (Tag("a"), Tag("b")), DIGEST),
-        disk.links.write_revision(NAME, DIGEST),
+        disk.links.write_manifest(NAME, DIGEST, b"{}", (Tag("a"), Tag("b"))),
+        disk.links.write_manifest(NAME, DIGEST, b"{}", ()),
     ):
         with pytest.raises(Unavailable):
             await refused
@@ -134,7 +134,7 @@ async def test_directory_that_cannot_be_written(root: Path, disk: Storage) -> No
 
 async def test_own_directory_gone(root: Path, disk: Storage) -> None:
     """Without the directory in which files get ready nothing is written or removed, and that is said."""
-    await disk.links.write_tags(NAME, (Tag("a"),), DIGEST)
+    await disk.links.write_manifest(NAME, DIGEST, b"{}", (Tag("a"),))
     (root / "entrepot/tmp").rmdir()
     for refused in (disk.links.write_layer(NAME, DIGEST), disk.links.remove_tag(NAME, Tag("a"))):
         with pytest.raises(Unavailable, match="entrepot/tmp is gone; restart"):
@@ -182,13 +182,13 @@ async def test_nothing_left_of_a_failed_write(root: Path, disk: Storage) -> None
     """Links and blobs that cannot be written leave nothing under their name and nothing on the way to it."""
     for digest in (DIGEST, Digest.of(b"")):
         with file_size_limit(10), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
-            await disk.blobs.put(digest, DATA)
+            await disk.links.write_manifest(NAME, digest, DATA, ())
         with file_size_limit(10), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
-            await disk.links.write_tags(NAME, (Tag("a"), Tag("b")), digest)
+            await disk.links.write_manifest(NAME, digest, b"{}", (Tag("a"), Tag("b")))
         assert await disk.blobs.stat(digest) is None
         assert await disk.links.read_tag(NAME, Tag("a")) is None
     assert list((root / "entrepot/tmp").iterdir()) == []
-    await disk.blobs.put(DIGEST, DATA)
+    await disk.links.write_manifest(NAME, DIGEST, DATA, ())
     assert await load(disk, DIGEST) == DATA
 
 
@@ -196,7 +196,7 @@ async def test_without_fsync(root: Path) -> None:
     """``disk.fsync: false`` changes nothing that can be seen: wrong digests are refused all the same."""
     with open_directory(root, fsync=False) as storage:
         await store(storage, DATA)
-        await storage.links.write_tags(NAME, (Tag("a"),), DIGEST)
+        await storage.links.write_manifest(NAME, DIGEST, DATA, (Tag("a"),))
         upload = await storage.uploads.start(NAME, "sha256")
         await append(storage, NAME, upload, b"x")
         with pytest.raises(Exception, match="upload them again"):

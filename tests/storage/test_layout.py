@@ -34,10 +34,10 @@ async def test_paths(root: Path, disk: Storage, digest: Digest) -> None:
     """Every file lies where distribution looks for it, and there are no others."""
     kind = f"{digest.algorithm}/{digest.hex}"
     assert files(root) == set()
-    await disk.blobs.put(digest, b"content")
+    await disk.links.write_manifest(NAME, digest, b"content", ())
     await disk.links.write_layer(NAME, digest)
-    await disk.links.write_revision(NAME, digest)
-    await disk.links.write_tags(NAME, (Tag("v1"),), digest)
+    await disk.links.write_manifest(NAME, digest, b"{}", ())
+    await disk.links.write_manifest(NAME, digest, b"{}", (Tag("v1"),))
     assert files(root) == {
         f"{V2}/blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data",
         f"{HERE}/_layers/{kind}/link",
@@ -50,8 +50,8 @@ async def test_paths(root: Path, disk: Storage, digest: Digest) -> None:
 async def test_links_hold_71_bytes(root: Path, disk: Storage) -> None:
     """A link is its digest, 71 bytes of sha256 without a newline."""
     await disk.links.write_layer(NAME, DIGEST)
-    await disk.links.write_revision(NAME, DIGEST)
-    await disk.links.write_tags(NAME, (Tag("v1"),), DIGEST)
+    await disk.links.write_manifest(NAME, DIGEST, b"{}", ())
+    await disk.links.write_manifest(NAME, DIGEST, b"{}", (Tag("v1"),))
     links = list((root / HERE).rglob("link"))
     assert len(links) == 4
     assert {link.read_bytes() for link in links} == {DIGEST.encode()}
@@ -61,7 +61,7 @@ async def test_links_hold_71_bytes(root: Path, disk: Storage) -> None:
 async def test_history_of_a_tag(root: Path, disk: Storage) -> None:
     """A tag's history keeps every digest it had, and goes with the tag."""
     for digest in (DIGEST, LONG):
-        await disk.links.write_tags(NAME, (Tag("v1"),), digest)
+        await disk.links.write_manifest(NAME, digest, b"{}", (Tag("v1"),))
     history = root / HERE / "_manifests/tags/v1/index"
     assert {path.read_text() for path in history.rglob("link")} == {DIGEST, LONG}
     await disk.links.remove_tag(NAME, Tag("v1"))
@@ -100,7 +100,7 @@ async def test_broken_links_are_no_links(root: Path, disk: Storage, content: str
     put(root, f"{HERE}/_manifests/tags/v1/current/link", content)
     assert await disk.links.read_layer(NAME, DIGEST) is None
     assert await disk.links.read_tag(NAME, Tag("v1")) is None
-    await disk.links.write_tags(NAME, (Tag("v1"),), DIGEST)
+    await disk.links.write_manifest(NAME, DIGEST, b"{}", (Tag("v1"),))
     assert await disk.links.read_tag(NAME, Tag("v1")) == DIGEST
 
 
@@ -116,8 +116,8 @@ async def test_aliases_are_read(root: Path, disk: Storage) -> None:
 
 async def test_what_others_leave_lying_is_passed_over(root: Path, disk: Storage) -> None:
     """Files and directories that are no repository, tag or digest do not disturb lists."""
-    await disk.links.write_tags(NAME, (Tag("v1"),), DIGEST)
-    await disk.links.write_revision(NAME, DIGEST)
+    await disk.links.write_manifest(NAME, DIGEST, b"{}", (Tag("v1"),))
+    await disk.links.write_manifest(NAME, DIGEST, b"{}", ())
     await disk.links.write_layer(NAME, DIGEST)
     for key in (
         f"{HERE}/_manifests/tags/-bad/current/link",
@@ -142,7 +142,7 @@ async def test_longest_names(root: Path, disk: Storage) -> None:
     """Names and tags of the greatest length that the grammar allows can be kept."""
     for name in (RepositoryName.parse("a" * 255), RepositoryName.parse("/".join(["b"] * 128))):
         tag = Tag.parse("t" * 128)
-        await disk.links.write_tags(name, (tag,), LONG)
+        await disk.links.write_manifest(name, LONG, b"{}", (tag,))
         assert await disk.links.read_tag(name, tag) == LONG
         upload = await disk.uploads.start(name, "sha512")
         assert (root / V2 / "repositories" / name / "_uploads" / str(upload)).is_dir()

@@ -10,9 +10,11 @@ import pytest
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown
+from entrepot.oci.names import RepositoryName
 from entrepot.storage.ports import Storage
 from support.rooms import Workers, load
 
+NAME = RepositoryName("a/b")
 LARGE = os.urandom(1_300_000)
 
 
@@ -22,7 +24,7 @@ async def test_put_is_read_back(storage: Storage, data: bytes, algorithm: str) -
     """What was put has its size and its bytes; before, it was not there."""
     digest = Digest.of(data, algorithm)
     assert await storage.blobs.stat(digest) is None
-    await storage.blobs.put(digest, data)
+    await storage.links.write_manifest(NAME, digest, data, ())
     assert await storage.blobs.stat(digest) == len(data)
     assert await load(storage, digest) == data
 
@@ -31,7 +33,7 @@ async def test_put_is_read_back(storage: Storage, data: bytes, algorithm: str) -
 async def test_parts(storage: Storage, start: int, end: int) -> None:
     """Any part is read as it was put, also across the sizes in which it is read."""
     digest = Digest.of(LARGE)
-    await storage.blobs.put(digest, LARGE)
+    await storage.links.write_manifest(NAME, digest, LARGE, ())
     assert await load(storage, digest, start, end) == LARGE[start:end]
 
 
@@ -44,7 +46,7 @@ async def test_reading_what_is_not_there(storage: Storage) -> None:
 async def test_reading_can_be_given_up(storage: Storage) -> None:
     """A reader that goes away in the middle leaves nothing open and disturbs nobody."""
     digest = Digest.of(LARGE)
-    await storage.blobs.put(digest, LARGE)
+    await storage.links.write_manifest(NAME, digest, LARGE, ())
     async with contextlib.aclosing(storage.blobs.read(digest, 0, len(LARGE))) as chunks:  # type: ignore[type-var]
         assert LARGE.startswith(await anext(chunks))
     assert await load(storage, digest) == LARGE
@@ -53,7 +55,7 @@ async def test_reading_can_be_given_up(storage: Storage) -> None:
 async def test_path_holds_the_bytes(storage: Storage) -> None:
     """Where a server may send a file, that file holds the bytes."""
     digest = Digest.of(b"sent by path")
-    await storage.blobs.put(digest, b"sent by path")
+    await storage.links.write_manifest(NAME, digest, b"sent by path", ())
     path = storage.blobs.path(digest)
     assert path is None or Path(path).read_bytes() == b"sent by path"
 
@@ -61,8 +63,8 @@ async def test_path_holds_the_bytes(storage: Storage) -> None:
 async def test_writing_twice_and_at_once(workers: Workers) -> None:
     """Two workers may put the same bytes again and at once; readers see them whole all the time."""
     digest = Digest.of(LARGE)
-    await workers.first.blobs.put(digest, LARGE)
-    puts = [storage.blobs.put(digest, LARGE) for storage in (workers.first, workers.second) * 3]
+    await workers.first.links.write_manifest(NAME, digest, LARGE, ())
+    puts = [storage.links.write_manifest(NAME, digest, LARGE, ()) for storage in (workers.first, workers.second) * 3]
     reads = [load(storage, digest) for storage in (workers.first, workers.second) * 3]
     done = await asyncio.gather(*puts, *reads)
     assert all(data == LARGE for data in done[6:])
@@ -71,7 +73,7 @@ async def test_writing_twice_and_at_once(workers: Workers) -> None:
 async def test_other_workers_see_it(workers: Workers) -> None:
     """What one worker put, another reads."""
     digest = Digest.of(b"shared")
-    await workers.first.blobs.put(digest, b"shared")
+    await workers.first.links.write_manifest(NAME, digest, b"shared", ())
     assert await load(workers.second, digest) == b"shared"
 
 

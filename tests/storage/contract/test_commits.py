@@ -96,7 +96,7 @@ async def test_again(workers: Workers, trusted: bool) -> None:
 async def test_wrong_bytes_are_replaced(storage: Storage, there: bytes) -> None:
     """Bytes under the digest that nobody verified are replaced by those that were."""
     digest = Digest.of(DATA)
-    await storage.blobs.put(digest, there)
+    await storage.links.write_manifest(NAME, digest, there, ())
     assert await load(storage, digest) == there
     await store(storage, DATA)
     assert await load(storage, digest) == DATA
@@ -105,7 +105,7 @@ async def test_wrong_bytes_are_replaced(storage: Storage, there: bytes) -> None:
 async def test_trusted_of_another_size_is_replaced(storage: Storage) -> None:
     """Where the bytes there are not of the size that was verified, they are written again."""
     digest = Digest.of(DATA)
-    await storage.blobs.put(digest, b"cut off")
+    await storage.links.write_manifest(NAME, digest, b"cut off", ())
     upload = await storage.uploads.start(NAME, "sha256")
     await append(storage, NAME, upload, DATA)
     await commit(storage, NAME, upload, digest, len(DATA))
