@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manifests and the tags that point to them: pulled, pushed, removed."""
 
+import asyncio
 from collections.abc import Sequence
 
 from entrepot.index.changes import PinsMissing
@@ -58,7 +59,10 @@ class Manifests:
         try:
             await self._write(change, manifest, pointing)
         except PinsMissing as error:
-            await self._names.repair(name, error.missing)
+            kept = await self._kept(name, error.missing)
+            if not kept:
+                raise ManifestBlobUnknown([pin.name for pin in error.missing]) from error
+            await self._names.repair(name, kept)
             try:
                 await self._write(change, manifest, pointing)
             except PinsMissing as still:
@@ -90,6 +94,21 @@ class Manifests:
         async with self._names.hold(change) as held:
             await self._storage.links.write_manifest(name, digest, manifest.payload, tags)
             held.finish(ManifestTruth(digest, describe(manifest)), *(TagTruth(tag, digest) for tag in tags))
+
+    async def _kept(self, name: RepositoryName, missing: Sequence[Name]) -> list[Name]:
+        """Those of ``missing`` that storage holds all the same. Repairing a name takes a transaction, and a manifest
+        can name 20,000 that nobody has.
+        """
+        links = self._storage.links
+        kept = []
+        for position, pin in enumerate(missing):
+            digest = Digest(pin.name)
+            found = links.has_revision(name, digest) if pin.kind == "manifest" else links.read_layer(name, digest)
+            if await found:
+                kept.append(pin)
+            if position % 100 == 99:
+                await asyncio.sleep(0)
+        return kept
 
     async def _remove(self, held: Held, name: RepositoryName, digest: Digest, tags: list[Tag]) -> bool:
         """While the manifest is held no tag can be pointed to it: so if the tags are still those, they are all."""
