@@ -51,7 +51,7 @@ class Names:
         try:
             yield held
         finally:
-            await self._end(change, held)
+            await _to_the_end(asyncio.ensure_future(self._end(change, held)))
 
     async def wait(self, busy: NameBusy, deadline: float, attempt: int) -> None:
         """After ``busy``: settle what the dead hold, or give the living a moment. ``deadline``: monotonic seconds."""
@@ -108,3 +108,12 @@ class Names:
         for name in names:
             truths.extend(await read_truths(self._storage, repository, name))
         await self._index.changes.finish(identity, repository, truths)
+
+
+async def _to_the_end(ending: asyncio.Task[None]) -> None:
+    """A request that is cancelled lets go of its names all the same: its process lives on, nobody would settle them."""
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await asyncio.wait([ending])
+        raise

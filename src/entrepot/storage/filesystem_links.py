@@ -113,7 +113,12 @@ class FilesystemLinks:
             with translated(self._files.root):
                 return work()
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+        job = asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:  # the thread goes on: whoever reads storage next must see what it did
+            await asyncio.wait([job])
+            raise
 
     def _entries(self, key: str) -> list[str]:
         try:
