@@ -106,7 +106,8 @@ async def differences(house: House) -> list[str]:
     stored = [name async for name in links.repositories()]
     found = []
     for name in sorted({*stored, *await lists.known_repositories("", ALL)}):
-        tags = {f"tag {tag} {await links.read_tag(name, tag)}" for tag in await links.list_tags(name)}
+        pointing = {tag: await links.read_tag(name, tag) for tag in await links.list_tags(name)}
+        tags = {f"tag {tag} {digest}" for tag, digest in pointing.items() if digest is not None}
         known_tags = {f"tag {tag} {digest}" for tag, digest in await lists.tag_targets(name, "", ALL)}
         revisions = {f"manifest {digest}" for digest in await links.list_revisions(name)}
         known_revisions = {f"manifest {digest}" for digest in await lists.revisions(name, "", ALL)}
