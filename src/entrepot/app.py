@@ -30,6 +30,7 @@ from entrepot.storage.filesystem import open_filesystem
 from entrepot.storage.layout import OWN
 from entrepot.storage.memory import open_memory
 from entrepot.storage.ports import Storage
+from entrepot.storage.reserve import fill_reserve, give_up_reserve
 from entrepot.storage.settings import FilesystemSettings
 from entrepot.telemetry.health import HealthBoard
 from entrepot.telemetry.logs import AccessLog, Logger, configure_logs
@@ -94,10 +95,10 @@ def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Serv
             writable = not isinstance(driver, FilesystemSettings) or stack.enter_context(
                 claim_directory(driver.rootdirectory)
             )
+            if writable and isinstance(driver, FilesystemSettings):
+                fill_reserve(driver.rootdirectory, settings.storage.disk.reserve)
             if not writable:
-                log.warning(
-                    "the data directory cannot be written: serving read-only, with an index in a temporary file"
-                )
+                log.warning("the data directory cannot be written: serving read-only, with a temporary index")
                 settings = replace(settings, registry=replace(settings.registry, readonly=True))
             index_path = _index_path(settings, run_directory, beside_data=writable)
             yield Server(settings, listener, bind_debug(settings), HealthBoard(), run_directory, index_path, log)
@@ -136,6 +137,15 @@ def _is_filesystem(settings: Settings) -> bool:
     return isinstance(settings.storage.driver, FilesystemSettings)
 
 
+def _make_room(server: Server) -> bool:
+    """What the index does when the disk is full: others filled it, since uploads stop before that."""
+    driver = server.settings.storage.driver
+    if not isinstance(driver, FilesystemSettings) or not give_up_reserve(driver.rootdirectory):
+        return False
+    server.log.error("the disk is full; gave up the reserve file so that deletes still work. Free space there")
+    return True
+
+
 def _index_path(settings: Settings, run_directory: Path, *, beside_data: bool) -> Path:
     """Where the index lies. Raises ``Unavailable`` where it would lie on a network filesystem."""
     if settings.index.url is not None:
@@ -164,7 +174,7 @@ def _open_storage(settings: Settings) -> Iterator[Storage]:
 
 
 async def _complete_index(server: Server, report: Callable[[Progress], None]) -> None:
-    with _open_storage(server.settings) as storage, open_index(server.index_path) as index:
+    with _open_storage(server.settings) as storage, open_index(server.index_path, partial(_make_room, server)) as index:
         await Names(storage, index).settle_dead()
         if not is_complete(index):
             await build_index(storage, index, report)
@@ -176,7 +186,7 @@ def _run_worker(server: Server, number: int) -> None:
 
     settings = server.settings
     log = configure_logs(settings.telemetry.log)
-    with _open_storage(settings) as storage, open_index(server.index_path) as index:
+    with _open_storage(settings) as storage, open_index(server.index_path, partial(_make_room, server)) as index:
         registry = join(storage, index, settings.registry)
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
@@ -194,7 +204,10 @@ def _run_jobs(server: Server) -> None:
     log = configure_logs(server.settings.telemetry.log)
 
     async def main() -> None:
-        with _open_storage(server.settings) as storage, open_index(server.index_path) as index:
+        with (
+            _open_storage(server.settings) as storage,
+            open_index(server.index_path, partial(_make_room, server)) as index,
+        ):
             jobs = asyncio.ensure_future(_do_jobs(server, storage, index, log))
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, jobs.cancel)
             with contextlib.suppress(asyncio.CancelledError):

@@ -62,11 +62,17 @@ class Job(Generic[Result]):
     done: Future[Result] = field(default_factory=Future)
 
 
+Outcome = tuple[Job[object], object, BaseException | None]
+"""A change, what it gave, and what it raised."""
+
+
 class Engine:
     """One database, opened by one process. Not to be used across a fork."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, make_room: Callable[[], bool] = lambda: False) -> None:
+        """``make_room`` is called when the disk is full: True where it freed some, and the commit is tried again."""
         self._path = path
+        self._make_room = make_room
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
         self._reader = self._connect()
         self._local = threading.local()
@@ -111,7 +117,7 @@ class Engine:
     def _connect(self) -> sqlite3.Connection:
         with _translated():
             connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "mmap_size=268435456", "cache_size=-16384"):
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32768"):
                 connection.execute(f"PRAGMA {pragma}").fetchall()
         return connection
 
@@ -143,8 +149,7 @@ class Engine:
 
     def _write_batch(self, connection: sqlite3.Connection, batch: list[Job[object]]) -> None:
         try:
-            with _translated(), self._exclusive(), _transaction(connection):
-                answers = [_run(connection, job) for job in batch]
+            answers = self._commit(connection, batch)
         except Exception as error:  # noqa: BLE001 - told to every request of the batch
             answers = [(job, None, error) for job in batch]
         for job, result, failure in answers:
@@ -152,6 +157,18 @@ class Engine:
                 job.done.set_exception(failure)
             else:
                 job.done.set_result(result)
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Job[object]]) -> list[Outcome]:
+        try:
+            return self._try_commit(connection, batch)
+        except StorageFull:
+            if not self._make_room():
+                raise
+        return self._try_commit(connection, batch)
+
+    def _try_commit(self, connection: sqlite3.Connection, batch: list[Job[object]]) -> list[Outcome]:
+        with _translated(), self._exclusive(), _transaction(connection):
+            return [_run(connection, job) for job in batch]
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -162,7 +179,7 @@ class Engine:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
-def _run(connection: sqlite3.Connection, job: Job[object]) -> tuple[Job[object], object, BaseException | None]:
+def _run(connection: sqlite3.Connection, job: Job[object]) -> Outcome:
     connection.execute("SAVEPOINT change")
     try:
         result = job.work(Transaction(connection))

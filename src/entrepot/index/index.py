@@ -2,7 +2,7 @@
 """Opens the index, makes its tables, and hands out its parts."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +53,11 @@ class Index:
 
 
 @contextlib.contextmanager
-def open_index(path: Path) -> Iterator[Index]:
-    """Open, making file and tables where they are missing. Raises ``Unavailable`` with what to do."""
+def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Iterator[Index]:
+    """Open, making file and tables where they are missing. Raises ``Unavailable`` with what to do.
+
+    ``make_room`` is called when the disk is full; True where it freed some.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         holder = Holder(path.parent / "holders")
@@ -63,7 +66,7 @@ def open_index(path: Path) -> Iterator[Index]:
             f"the index cannot be written at {path}: {error.strerror}; "
             "name another place in the configuration, such as index: {url: sqlite:////var/lib/entrepot/index.sqlite3}"
         ) from error
-    with contextlib.closing(holder), contextlib.closing(Engine(path)) as engine:
+    with contextlib.closing(holder), contextlib.closing(Engine(path, make_room)) as engine:
         engine.write_blocking(_create)
         kept = Kept(engine)
         _check_version(kept, path)

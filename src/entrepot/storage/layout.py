@@ -11,6 +11,8 @@
         └── _uploads/<id>/{data,startedat,digests}        an upload under way; `digests` is ours
     entrepot/                                             ours; registry:2 never looks here
     ├── index.sqlite3                                     the index, unless it is configured elsewhere
+    ├── reserve                                           space to give up when others fill the disk
+    ├── serving.lock                                      held by the server that serves this directory
     ├── holders/<uuid>                                    a lock for each process that may hold intents
     └── tmp/                                              files on their way to a name
 
