@@ -27,6 +27,9 @@ DRAIN_SECONDS = 5.0
 """How much of a body, and for how long, is read before an error is answered: an answer given while the client still
 sends is lost (seen with Granian)."""
 
+SMALL = 64 * 1024
+"""Bytes of a body that are gathered in memory without asking."""
+
 
 class ClientGone(Exception):  # the fact, not a fault
     """The client went away in the middle of its request; nobody is left to answer."""
@@ -102,13 +105,19 @@ class Exchange:
             if not message.get("more_body"):
                 return None
 
-    async def read_all(self, limit: int) -> bytes | None:
-        """The whole body; None where it is larger than ``limit`` bytes."""
+    async def read_all(self, limit: int, admit: Callable[[], Awaitable[None]]) -> bytes | None:
+        """The whole body; None where it is larger than ``limit`` bytes. One over :data:`SMALL` is read on only after
+        ``admit``, so that many at once cannot fill the memory.
+        """
         chunks = []
+        admitted = False
         while (chunk := await self.read()) is not None:
             chunks.append(chunk)
             if self.received > limit:
                 return None
+            if self.received > SMALL and not admitted:
+                await admit()
+                admitted = True
         return b"".join(chunks)
 
     async def drain(self) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dispatches ``/v2/``: route, method, and the values that the path holds, checked once."""
 
+import asyncio
+
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ReadOnly, Unsupported
 from entrepot.oci.names import RepositoryName, parse_reference
@@ -32,6 +34,7 @@ class Api:
         self._locations = locations
         self._uploads = UploadPages(registry, locations)
         self._lists = ListPages(registry, locations)
+        self._large = asyncio.Semaphore(manifests.LARGE_AT_ONCE)
 
     async def handle(self, exchange: Exchange, route: Route) -> None:
         """Answer, or raise what ``entrepot.web.errors`` turns into an answer."""
@@ -72,7 +75,7 @@ class Api:
     async def _manifest(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         reference = parse_reference(tail)
         if exchange.method == "PUT":
-            return await manifests.put(exchange, self._registry, self._locations, name, reference)
+            return await manifests.put(exchange, self._registry, self._locations, self._large, name, reference)
         if exchange.method == "DELETE":
             return await manifests.delete(self._registry, name, reference)
         return await manifests.get(exchange, self._registry, name, reference)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/v2/<name>/manifests/<reference>`` (distribution-spec, "Pulling manifests", "Pushing Manifests")."""
 
+import asyncio
+import contextlib
+from functools import partial
+
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import ErrorCode, ManifestTooLarge, RegistryError
+from entrepot.oci.errors import ErrorCode, ManifestTooLarge, RegistryError, Unavailable
 from entrepot.oci.manifests import MAX_MANIFEST
 from entrepot.oci.names import Reference, RepositoryName, Tag
 from entrepot.registry.manifests import PulledManifest
@@ -12,6 +16,12 @@ from entrepot.web.locations import Locations
 
 MAX_TAGS = 100
 """Tags of one push; the specification asks for at least 10 and allows 414 beyond a limit."""
+
+LARGE_AT_ONCE = 16
+"""Manifests over 64 KiB that one process takes in at once, each up to 4 MiB; others wait, unread."""
+
+ADMIT_SECONDS = 10.0
+"""How long they wait before 503."""
 
 
 class TooManyTags(RegistryError):
@@ -43,20 +53,26 @@ async def get(exchange: Exchange, registry: Registry, name: RepositoryName, refe
 
 
 async def put(
-    exchange: Exchange, registry: Registry, locations: Locations, name: RepositoryName, reference: Reference
+    exchange: Exchange,
+    registry: Registry,
+    locations: Locations,
+    large: asyncio.Semaphore,
+    name: RepositoryName,
+    reference: Reference,
 ) -> Answer:
-    """Push, with any number of tags."""
+    """Push, with any number of tags. ``large`` (:data:`LARGE_AT_ONCE`) is shared by all pushes of this process."""
     texts = exchange.query.getlist("tag")
     if len(texts) > MAX_TAGS:
         raise TooManyTags(f"{len(texts)} were asked for")
     tags = [Tag.parse(text) for text in texts]
     announced = exchange.content_length()
     too_large = announced is not None and announced > MAX_MANIFEST
-    payload = None if too_large else await exchange.read_all(MAX_MANIFEST)
-    if payload is None:
-        raise ManifestTooLarge(f"a manifest has at most {MAX_MANIFEST} bytes")
-    content_type = exchange.headers.get("content-type", "")
-    manifest = await registry.manifests.put(name, reference, tags, content_type, payload)
+    async with contextlib.AsyncExitStack() as held:
+        payload = None if too_large else await exchange.read_all(MAX_MANIFEST, partial(_admit, large, held))
+        if payload is None:
+            raise ManifestTooLarge(f"a manifest has at most {MAX_MANIFEST} bytes")
+        content_type = exchange.headers.get("content-type", "")
+        manifest = await registry.manifests.put(name, reference, tags, content_type, payload)
     headers = {"Location": locations.manifest(name, manifest.digest), "Docker-Content-Digest": str(manifest.digest)}
     if manifest.subject is not None:
         headers["OCI-Subject"] = manifest.subject
@@ -72,3 +88,11 @@ async def delete(registry: Registry, name: RepositoryName, reference: Reference)
     else:
         await registry.manifests.untag(name, reference)
     return Answer(202)
+
+
+async def _admit(large: asyncio.Semaphore, held: contextlib.AsyncExitStack) -> None:
+    try:
+        async with asyncio.timeout(ADMIT_SECONDS):
+            await held.enter_async_context(large)
+    except TimeoutError:
+        raise Unavailable("many large manifests are being pushed at once; try again") from None
