@@ -25,7 +25,7 @@ GATHER = 256 * 1024
 REREAD = 1024 * 1024
 """Bytes read at a time when a digest must be made from the file."""
 
-SPACE_INTERVAL = 16 * 1024 * 1024
+SPACE_INTERVAL = 4 * 1024 * 1024
 """Free space is looked at once for so many bytes of an upload."""
 
 
