@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``entrepot serve``: checks the configuration, says where it listens, and runs until it is stopped."""
 
+import ipaddress
 import os
 import sys
 import time
@@ -19,7 +20,7 @@ from entrepot.oci.errors import RegistryError
 from entrepot.processes.address import AddressError
 from entrepot.storage.claim import filesystem_kind
 from entrepot.storage.settings import FilesystemSettings
-from entrepot.web.settings import UnixAddress
+from entrepot.web.settings import TcpAddress, UnixAddress
 
 MAX_DEFAULT_WORKERS = 4
 REPORT_SECONDS = 2.0
@@ -71,7 +72,7 @@ def _warn_of_layer(settings: Settings) -> list[str]:
     return []
 
 
-def _greeting(loaded: Loaded, name: object, workers: int) -> str:
+def _greeting(loaded: Loaded, name: tuple[str, int], workers: int) -> str:
     settings = loaded.settings
     address = settings.http.address
     lines = [f"entrepot {__version__}"]
@@ -79,7 +80,6 @@ def _greeting(loaded: Loaded, name: object, workers: int) -> str:
     if isinstance(address, UnixAddress):
         lines.append(f"  listens on  {address.path}")
     else:
-        assert isinstance(name, tuple)  # noqa: S101 - what TCP sockets have
         host = f"{address.host if address.host not in {'', '0.0.0.0', '::'} else 'localhost'}:{name[1]}"  # noqa: S104
         everywhere = "" if address.host else " (all addresses)"
         lines.append(f"  listens on  http://{host}{settings.http.prefix}{everywhere}, {_plural(workers, 'worker')}")
@@ -91,6 +91,12 @@ def _greeting(loaded: Loaded, name: object, workers: int) -> str:
         lines.append(
             f"  {loaded.ignored_config} is there but not used. To use it: entrepot serve {loaded.ignored_config}"
         )
+    if isinstance(address, TcpAddress) and not _is_loopback(address.host):
+        lines += [
+            '  plain HTTP: clients on other machines ask for TLS first and then refuse ("server gave HTTP response to',
+            '  HTTPS client"). Put a proxy that ends TLS in front, or name this registry on each client: docker reads',
+            f'  {{"insecure-registries": ["NAME:{name[1]}"]}} from /etc/docker/daemon.json',
+        ]
     lines += [
         "Push a first image:",
         "  docker pull alpine",
@@ -98,6 +104,13 @@ def _greeting(loaded: Loaded, name: object, workers: int) -> str:
         f"  docker push {host}/alpine",
     ]
     return "\n".join(lines)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _plural(number: int, noun: str) -> str:
