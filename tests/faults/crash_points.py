@@ -21,40 +21,19 @@ def _always(*_arguments: Any) -> bool:
     return True
 
 
-def _digests(path: str, *_: Any) -> bool:
-    return path.endswith("/digests")
+def _mentions(part: str) -> Callable[..., bool]:
+    """Whether one of the arguments is a path with this part."""
+    return lambda *arguments: any(part in str(argument) for argument in arguments)
 
 
-def _from_upload(*arguments: Any) -> bool:
-    return any("/_uploads/" in str(argument) for argument in arguments)
+def _renamed(source: str, target: str) -> Callable[..., bool]:
+    """Whether a file goes from one such path to another."""
+    return lambda old, new, *_: source in str(old) and target in str(new)
 
 
-def _tag_tree(*arguments: Any) -> bool:
-    return any("/_manifests/tags/" in str(argument) for argument in arguments)
-
-
-def _in_grave(path: str, *_: Any) -> bool:
-    return "/entrepot/tmp/" in path
-
-
-def _longer_than_link(_descriptor: int, data: Any) -> bool:
+def _long(_descriptor: int, data: Any) -> bool:
+    """Longer than a link: the payload of a manifest."""
     return len(data) > 200
-
-
-def _to_layer(_source: Any, target: Any, *_: Any) -> bool:
-    return "/_layers/" in str(target)
-
-
-def _to_revision(_source: Any, target: Any, *_: Any) -> bool:
-    return "/_manifests/revisions/" in str(target)
-
-
-def _to_current(_source: Any, target: Any, *_: Any) -> bool:
-    return str(target).endswith("/current/link")
-
-
-def _layer_among(_files: Any, contents: Any, *_: Any) -> bool:
-    return any("/_layers/" in key for key, _ in contents)
 
 
 def _begins_push(_changes: Any, change: Any, *_: Any) -> bool:
@@ -85,46 +64,48 @@ class Point:
     condition: Callable[..., bool] = _always
 
 
-_WRITER = "entrepot.storage.filesystem_writer:FilesystemUploadWriter"
+_UPLOADS = "entrepot.storage.filesystem_writer"
+_WRITER = f"{_UPLOADS}:FilesystemUploadWriter"
 _LINKS = "entrepot.storage.filesystem_links:FilesystemLinks"
-_FILES = "entrepot.storage.files:Files"
+_FILES = "entrepot.storage.files"
 _CHANGES = "entrepot.index.changes:Changes"
 _FACTS = "entrepot.index.blobs:Blobs"
+_RENAME = "os:rename"
+_TAG = "/_manifests/tags/"
 
 POINTS: dict[str, Point] = {
     "patch: nothing written": Point("before", f"{_WRITER}._append"),
-    "patch: half written": Point("halfway", "entrepot.storage.filesystem_writer:write_all_vectors"),
+    "patch: half written": Point("halfway", f"{_UPLOADS}:write_all_vectors"),
     "patch: written": Point("after", f"{_WRITER}._append"),
     "patch: digest not recorded": Point("before", f"{_WRITER}._remember"),
-    "patch: digest half recorded": Point("halfway", "entrepot.storage.filesystem_writer:write_side_file", _digests),
+    "patch: digest half recorded": Point("halfway", f"{_UPLOADS}:write_side_file", _mentions("/digests")),
     "patch: digest recorded": Point("after", f"{_WRITER}._remember"),
     "patch: not answered": Point("after", f"{_WRITER}.close"),
     "commit: not published": Point("before", f"{_WRITER}._publish"),
-    "commit: synced, not renamed": Point("before", "os:rename", _from_upload),
-    "commit: renamed, not on the disk": Point("after", "os:rename", _from_upload),
-    "commit: bytes named, not the link": Point("before", "os:rename", _to_layer),
-    "commit: linked, not on the disk": Point("after", "os:rename", _to_layer),
-    "commit: on the disk, upload not removed": Point("after", f"{_FILES}.write_in_order", _layer_among),
+    "commit: not renamed": Point("before", _RENAME, _renamed("/_uploads/", "/blobs/")),
+    "commit: renamed, not linked": Point("after", _RENAME, _renamed("/_uploads/", "/blobs/")),
+    "commit: linked, not on the disk": Point("after", _RENAME, _mentions("/_layers/")),
+    "commit: on the disk, upload not removed": Point("before", "shutil:rmtree", _mentions("/_uploads/")),
     "commit: published, no facts": Point("after", f"{_WRITER}._publish"),
     "commit: facts not committed": Point("after", f"{_FACTS}._link"),
     "commit: not answered": Point("after", f"{_FACTS}.link"),
     "manifest: no intent": Point("before", f"{_CHANGES}.begin", _begins_push),
     "manifest: intent not committed": Point("after", f"{_CHANGES}._begin", _begins_push),
     "manifest: intent": Point("after", f"{_CHANGES}.begin", _begins_push),
-    "manifest: bytes half written": Point("halfway", "entrepot.storage.files:write_all", _longer_than_link),
-    "manifest: bytes named": Point("before", "os:rename", _to_revision),
-    "manifest: revision linked": Point("after", "os:rename", _to_revision),
-    "manifest: history of the tag written": Point("before", "os:rename", _to_current),
-    "manifest: tag written, not on the disk": Point("after", "os:rename", _to_current),
-    "manifest: all on the disk": Point("after", f"{_LINKS}.write_manifest"),
+    "manifest: bytes half written": Point("halfway", f"{_FILES}:write_all", _long),
+    "manifest: bytes there": Point("after", _RENAME, _renamed("/entrepot/tmp/", "/blobs/")),
+    "manifest: revision linked": Point("after", _RENAME, _mentions("/_manifests/revisions/")),
+    "manifest: history of the tag written": Point("before", _RENAME, _renamed("/tmp/", "/current/link")),
+    "manifest: tag written, not on the disk": Point("after", _RENAME, _renamed("/tmp/", "/current/link")),
+    "manifest: all on the disk, no facts": Point("after", f"{_LINKS}.write_manifest"),
     "manifest: facts not committed": Point("after", f"{_CHANGES}._finish", _finishes_push),
     "manifest: not answered": Point("after", f"{_CHANGES}.finish", _finishes_push),
     "untag: no intent": Point("before", f"{_CHANGES}.begin", _begins_removal),
     "untag: intent": Point("after", f"{_CHANGES}.begin", _begins_removal),
-    "untag: link there": Point("before", f"{_FILES}.remove_tree", _tag_tree),
-    "untag: renamed, not on the disk": Point("after", "os:rename", _tag_tree),
-    "untag: bytes not removed": Point("before", "shutil:rmtree", _in_grave),
-    "untag: link gone": Point("after", f"{_FILES}.remove_tree", _tag_tree),
+    "untag: link there": Point("before", f"{_FILES}:Files.remove_tree", _mentions(_TAG)),
+    "untag: renamed, not on the disk": Point("after", _RENAME, _renamed(_TAG, "/entrepot/tmp/")),
+    "untag: bytes not removed": Point("before", "shutil:rmtree", _mentions("/entrepot/tmp/")),
+    "untag: link gone": Point("after", f"{_FILES}:Files.remove_tree", _mentions(_TAG)),
     "untag: facts not committed": Point("after", f"{_CHANGES}._finish", _finishes_removal),
     "untag: not answered": Point("after", f"{_CHANGES}.finish", _finishes_removal),
 }

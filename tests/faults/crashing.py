@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from entrepot.storage import filesystem_writer
 from faults.crash_points import POINTS, Point
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _half(argument: Any) -> Any:
 def main() -> None:
     """Wrap, then run the ordinary command."""
     name, nth, armed, *rest = sys.argv[1:]
+    filesystem_writer.RECORD_FROM = 0  # so that small uploads reach the points around the record too
     install(POINTS[name], Trigger(name, int(nth), Path(armed)))
     from entrepot.cli.main import main as entrepot
 
