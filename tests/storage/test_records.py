@@ -17,7 +17,7 @@ from entrepot.storage.hashing import Record, read_boot_id
 from entrepot.storage.ports import Storage
 from support.rooms import NAME, append, commit, load
 
-DATA = os.urandom(300_000)
+DATA = os.urandom(1_300_000)
 LIE = Digest.of(b"a lie")
 
 
@@ -71,7 +71,7 @@ async def test_other_records_are_ignored(root: Path, disk: Storage, second: Stor
     assert await load(disk, Digest.of(DATA)) == DATA
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"\xff\x00", b'{"offset": 300000}'], ids=range(6))
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"\xff\x00", b'{"offset": 1300000}'], ids=range(6))
 async def test_broken_records_are_ignored(root: Path, disk: Storage, second: Storage, content: bytes) -> None:
     """A record that a crash cut off is ignored, and the upload can go on and be committed."""
     upload = await begun(disk)
@@ -108,6 +108,16 @@ async def test_announced_algorithm_is_kept(root: Path, disk: Storage, second: St
     upload = await disk.uploads.start(NAME, "sha512")
     await append(second, NAME, upload, DATA)
     assert json.loads(record_of(root, upload).read_text())["digests"] == {"sha512": Digest.of(DATA, "sha512")}
+
+
+async def test_a_small_upload_leaves_no_record(root: Path, disk: Storage) -> None:
+    """Reading a few bytes again is cheaper than a file for every blob; a large upload has its record."""
+    small = await disk.uploads.start(NAME, "sha256")
+    await append(disk, NAME, small, DATA[:1000])
+    large = await disk.uploads.start(NAME, "sha256")
+    await append(disk, NAME, large, DATA)
+    assert not record_of(root, small).exists()
+    assert record_of(root, large).exists()
 
 
 def test_records_survive_their_writing() -> None:

@@ -4,10 +4,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from entrepot.index.facts import Truth
+from entrepot.index.facts import TagTruth, Truth
 from entrepot.index.index import Index
 from entrepot.oci.names import RepositoryName
-from entrepot.registry.truths import read_blob, read_manifest, read_tag
+from entrepot.registry.truths import read_blob, read_manifest
 from entrepot.storage.ports import Storage
 
 COMPLETE = "complete"
@@ -47,12 +47,16 @@ async def _read_repository(storage: Storage, index: Index, name: RepositoryName,
         if blob.held is not None:
             truths.append(blob)
             progress.blobs += 1
+    readable = set()
     for digest in await storage.links.list_revisions(name):
         manifest = await read_manifest(storage, name, digest)
         if manifest.facts is not None:
             truths.append(manifest)
+            readable.add(digest)
             progress.manifests += 1
     for tag in await storage.links.list_tags(name):
-        truths.append((await read_tag(storage, name, tag))[-1])
-        progress.tags += 1
+        pointed = await storage.links.read_tag(name, tag)
+        if pointed in readable:
+            truths.append(TagTruth(tag, pointed))
+            progress.tags += 1
     await index.changes.record(name, truths)

@@ -16,6 +16,10 @@ READ_SIZE = 512 * 1024
 """Bytes read at a time for a part of a blob; whole blobs are sent by the server itself, by path."""
 
 
+SMALL = 64 * 1024
+"""Bytes that are read on the loop: less than a hop to a thread and back."""
+
+
 class FilesystemBlobs:
     """The ``Blobs`` contract."""
 
@@ -45,7 +49,10 @@ class FilesystemBlobs:
         try:
             while start < end:
                 size = min(READ_SIZE, end - start)
-                chunk = await loop.run_in_executor(self._pool, os.pread, descriptor, size, start)
+                if size <= SMALL:
+                    chunk = os.pread(descriptor, size, start)
+                else:
+                    chunk = await loop.run_in_executor(self._pool, os.pread, descriptor, size, start)
                 if not chunk:
                     raise Unavailable(f"the bytes of {digest} end early; run a check of the storage")
                 start += len(chunk)

@@ -25,6 +25,10 @@ GATHER = 256 * 1024
 REREAD = 1024 * 1024
 """Bytes read at a time when a digest must be made from the file."""
 
+RECORD_FROM = 1024 * 1024
+"""Bytes of an upload from which the digest so far is recorded. Below, reading again takes less than a millisecond, and
+a file made and removed for every small blob takes more: ext4 passes over inodes that were freed a moment ago."""
+
 SPACE_INTERVAL = 4 * 1024 * 1024
 """Free space is looked at once for so many bytes of an upload."""
 
@@ -194,9 +198,10 @@ class FilesystemUploadWriter:
     def _remember(self) -> None:
         if self._running is None or self._running.offset != self._written:
             return
-        record = Record(self._written, self._shop.boot, tuple(self._running.hashes), self._running.digests())
-        with contextlib.suppress(OSError):
-            write_side_file(f"{self._directory}/digests", record.encode())
+        if self._written >= RECORD_FROM:
+            record = Record(self._written, self._shop.boot, tuple(self._running.hashes), self._running.digests())
+            with contextlib.suppress(OSError):
+                write_side_file(f"{self._directory}/digests", record.encode())
         self._shop.running.keep(self._upload, self._running)
 
     async def _on_thread(self, pool: Executor, work: Callable[[], None]) -> None:
