@@ -5,6 +5,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from entrepot.jobs.settings import UploadPurging
+from entrepot.oci.errors import RegistryError
 from entrepot.storage.ports import Storage, UploadBusy
 from entrepot.telemetry.logs import Logger
 
@@ -21,7 +22,7 @@ async def purge_uploads(storage: Storage, settings: UploadPurging, log: Logger) 
             if not settings.dryrun:
                 await storage.uploads.remove(name, upload)
             removed += 1
-        except (UploadBusy, OSError):
+        except (UploadBusy, RegistryError, OSError):
             errors += 1
     log.info("Purge uploads finished", deleted=removed, errors=errors, dryrun=settings.dryrun)
     return removed
@@ -33,5 +34,9 @@ async def purge_forever(storage: Storage, settings: UploadPurging, log: Logger) 
         return
     await asyncio.sleep(min(FIRST_SECONDS, settings.interval))
     while True:
-        await purge_uploads(storage, settings, log)
+        try:
+            await purge_uploads(storage, settings, log)
+        except (RegistryError, OSError) as error:
+            detail = str(error.detail) if isinstance(error, RegistryError) else str(error)
+            log.warning("uploads could not be purged; trying again after the interval", detail=detail)
         await asyncio.sleep(settings.interval)
