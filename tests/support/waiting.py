@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,3 +22,13 @@ def until(condition: Callable[[], T], *, what: str, seconds: float = 20.0, every
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s: {what}")
         time.sleep(every)
+
+
+async def eventually(condition: Callable[[], object], *, what: str, seconds: float = 20.0) -> None:
+    """The same for a condition that other tasks of this loop bring about."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - any condition, not only those that an event stands for
+                await asyncio.sleep(0.005)
+    except TimeoutError as late:
+        raise TimeoutError(f"not within {seconds:g} s: {what}") from late
