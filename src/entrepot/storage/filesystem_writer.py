@@ -25,6 +25,9 @@ GATHER = 256 * 1024
 REREAD = 1024 * 1024
 """Bytes read at a time when a digest must be made from the file."""
 
+SMALL = 64 * 1024
+"""Bytes that are hashed and written on the loop: some 50 µs, where a thread and back costs two switches and as much."""
+
 RECORD_FROM = 1024 * 1024
 """Bytes of an upload from which the digest so far is recorded. Below, reading again takes less than a millisecond, and
 a file made and removed for every small blob takes more: ext4 passes over inodes that were freed a moment ago."""
@@ -117,9 +120,12 @@ class FilesystemUploadWriter:
             self._shop.space.require()
             self._space_at = self._offset + SPACE_INTERVAL
         chunks, self._gathered = self._gathered, []
-        self._gathered_size = 0
-        loop = asyncio.get_running_loop()
-        self._job = loop.run_in_executor(self._shop.writing, self._append, chunks)
+        size, self._gathered_size = self._gathered_size, 0
+        if size <= SMALL:
+            self._append(chunks)
+        else:
+            loop = asyncio.get_running_loop()
+            self._job = loop.run_in_executor(self._shop.writing, self._append, chunks)
 
     async def _settle(self) -> None:
         """Wait for the thread, cancelled or not: its file must not be closed below it."""
