@@ -72,9 +72,9 @@ class Edge:
         self._api = api
         self._pages = pages
         self._prefix = settings.prefix.rstrip("/")
-        self._headers = [(name, value) for name, values in settings.headers.items() for value in values]
-        routed = [VERSION_HEADER, *self._headers]
-        self._fixed: Pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in routed]
+        self._headers = {_canonical(name): ", ".join(values) for name, values in settings.headers.items()}
+        quick = {"X-Content-Type-Options": "nosniff", **dict([VERSION_HEADER]), **self._headers}
+        self._fixed: Pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in quick.items()]
         self._board = board
         self._metrics = metrics
         self._access = access
@@ -119,7 +119,6 @@ class Edge:
             (b"content-length", str(len(payload)).encode()),
             (b"docker-content-digest", manifest.digest.encode()),
             (b"etag", f'"{manifest.digest}"'.encode()),
-            (b"x-content-type-options", b"nosniff"),
             (b"x-request-id", self._request_id().encode()),
             *self._fixed,
         ]
@@ -152,10 +151,12 @@ class Edge:
             raise RouteUnknown(f"this registry is served under {self._prefix}/ (http.prefix)")
         path = path[len(self._prefix) :]
         if path == "/v2" or path.startswith("/v2/"):
-            exchange.extra.update([VERSION_HEADER, *self._headers])
+            exchange.extra.update([VERSION_HEADER, *self._headers.items()])
             self._require_health()
             route = find_route(path)
             return HANDLERS[route.kind], lambda: self._api.handle(exchange, route)
+        if path not in {"/healthz", "/readyz"}:
+            self._require_health()
         return "page", lambda: self._pages.handle(exchange, path)
 
     def _require_health(self) -> None:
@@ -201,6 +202,11 @@ class Edge:
         target = f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]
         request = f"{scope['method']} {target} HTTP/{scope['http_version']}"
         self._access.add(_client(scope), request, done.status, done.sent, referer, agent)
+
+
+def _canonical(name: str) -> str:
+    """As HTTP's libraries write a header's name, and as we do: so that a configured one replaces ours."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def _client(scope: Scope) -> str:
