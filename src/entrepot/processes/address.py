@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 BACKLOG = 1024
@@ -23,12 +24,12 @@ def bind_tcp(host: str, port: int) -> socket.socket:
     shown = f"{host or '*'}:{port}"
     try:
         family, address = _resolve(host, port)
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
-        listener.bind(address)
+        with _closed_on_error(socket.socket(family, socket.SOCK_STREAM)) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
+            listener.bind(address)
     except socket.gaierror as error:
         raise AddressError(f"{host!r} (http.addr) is no address of this machine: {error.strerror}") from error
     except OSError as error:
@@ -38,13 +39,13 @@ def bind_tcp(host: str, port: int) -> socket.socket:
 
 def bind_unix(path: Path) -> socket.socket:
     """A bound socket file; a stale one that nobody listens on is removed."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        listener.bind(str(path))
+        with _closed_on_error(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+            _remove_stale(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            listener.bind(str(path))
     except OSError as error:
-        raise AddressError(f"the socket {path} cannot be made: {error.strerror}") from error
+        raise AddressError(f"the socket {path} cannot be made: {error.strerror or error}") from error
     return listener
 
 
@@ -61,6 +62,15 @@ def describe_holder(port: int) -> str:
                         command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
                         return f"process {process.name} ({command.strip()[:200]})"
     return "another process (run as root to see which)"
+
+
+@contextlib.contextmanager
+def _closed_on_error(listener: socket.socket) -> Iterator[socket.socket]:
+    try:
+        yield listener
+    except BaseException:
+        listener.close()
+        raise
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]:
@@ -90,7 +100,7 @@ def _explain(error: OSError, shown: str, port: int) -> str:
         )
     if error.errno == errno.EACCES:
         return f"{shown} needs more rights (ports below 1024 are root's); use a higher port in http.addr"
-    return f"{shown} (http.addr) cannot be listened on: {error.strerror}"
+    return f"{shown} (http.addr) cannot be listened on: {error.strerror or error}"
 
 
 def _listening_inodes(port: int) -> set[str]:
