@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor as a real process with real children: they stay up, they all end, none is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.waiting import until
+
+SCRIPT = Path(__file__).with_name("family.py")
+
+
+class Family:
+    """A running supervisor and what its children said."""
+
+    def __init__(self, directory: Path, drain: float, children: tuple[str, ...]) -> None:
+        self.log = directory / "log"
+        self.log.touch()
+        command = [sys.executable, str(SCRIPT), str(directory), str(drain), *children]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def pids(self, name: str = "", word: str = "starts") -> list[int]:
+        """The processes of which the log says ``word``, in order."""
+        lines = [line.split() for line in self.log.read_text().splitlines()]
+        return [int(line[2]) for line in lines if line[1] == word and line[0].startswith(name)]
+
+    def started(self, count: int, name: str = "") -> list[int]:
+        """Wait for so many starts."""
+        until(lambda: len(self.pids(name)) >= count, what=f"{count} starts of {name or 'children'}")
+        return self.pids(name)
+
+    def wait(self) -> int:
+        """Wait for the supervisor's end; its status."""
+        return self.process.wait(30)
+
+    def said(self) -> str:
+        """What the supervisor logged, once it has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Family]]:
+    """Start families; what is left of them is killed with the test."""
+    with ExitStack() as stack:
+
+        def started(*children: str, drain: float = 10.0) -> Family:
+            family = Family(tmp_path, drain, children)
+            stack.callback(end, family)
+            return family
+
+        yield started
+
+
+def end(family: Family) -> None:
+    """Kill what is left of a family."""
+    family.process.kill()
+    family.process.communicate()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all(start: Callable[..., Family], number: int) -> None:
+    """SIGTERM and SIGINT end every child, the last ones last, and the supervisor with status 0."""
+    family = start("jobs=last", "one=stay", "two=stay")
+    pids = family.started(3)
+    os.kill(family.process.pid, number)
+    assert family.wait() == 0
+    assert not any(map(alive, pids))
+    ended = family.pids(word="ends")
+    assert sorted(ended) == sorted(pids)
+    assert ended[-1:] == family.pids("jobs")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_dead_child_is_started_again(start: Callable[..., Family], number: int) -> None:
+    """A child that dies is started again; its siblings are not touched."""
+    family = start("one=stay", "two=stay")
+    family.started(2)
+    one, two = family.pids("one")[0], family.pids("two")[0]
+    os.kill(one, number)
+    again = family.started(2, "one")[1]
+    assert again != one
+    assert alive(again)
+    assert alive(two)
+    assert family.pids("two") == [two]
+    family.process.terminate()
+    assert family.wait() == 0
+    assert "process=one" in family.said()
+    assert not alive(again)
+
+
+def test_no_orphans(start: Callable[..., Family]) -> None:
+    """When the supervisor alone is killed with -9 every child dies with it, those that ignore SIGTERM too."""
+    family = start("one=stay", "two=deaf", "jobs=last")
+    pids = family.started(3)
+    assert all(map(alive, pids))
+    os.kill(family.process.pid, signal.SIGKILL)
+    family.wait()
+    until(lambda: not any(map(alive, pids)), what="the end of all children")
+
+
+def test_a_child_that_does_not_end_is_killed(start: Callable[..., Family]) -> None:
+    """A child that ignores SIGTERM is killed when its time is up, and that is said; the others end as they should."""
+    family = start("one=stay", "two=deaf", drain=0.5)
+    pids = family.started(2)
+    until(lambda: family.pids("two", "ignores"), what="a deaf child")
+    before = time.monotonic()
+    family.process.terminate()
+    assert family.wait() == 0
+    assert time.monotonic() - before >= 0.5
+    assert family.pids("one", "ends")
+    assert not any(map(alive, pids))
+    assert "did not end in time and is killed" in family.said()
+
+
+def test_a_child_that_returns_is_started_again(start: Callable[..., Family]) -> None:
+    """A child that ends well is started again as well: it was to stay."""
+    family = start("one=end", "two=stay")
+    assert len(set(family.started(2, "one"))) == 2
+    family.process.terminate()
+    assert family.wait() == 0
+    assert "code=0" in family.said()
+
+
+def test_a_child_that_never_stays_up(start: Callable[..., Family]) -> None:
+    """A child that ends at once, each of five times, ends the server with status 1 and its siblings with it."""
+    family = start("one=fail", "two=stay")
+    assert family.wait() == 1
+    assert len(family.pids("one")) == 5
+    assert len(family.pids("two")) == 1
+    assert family.pids("two", "ends") == family.pids("two")
+    said = family.said()
+    assert "a process does not stay up" in said
+    assert "code=3" in said
+
+
+def test_a_signal_between_two_starts(start: Callable[..., Family]) -> None:
+    """While a child waits to be started again the server can be stopped at once."""
+    family = start("one=fail", "two=stay")
+    family.started(3, "one")
+    family.process.terminate()
+    assert family.wait() == 0
+    assert not any(map(alive, family.pids()))
