@@ -34,6 +34,10 @@ def translated(root: Path) -> Iterator[None]:
         raise
 
 
+SETTLED = 20_000
+"""Directories of which a process remembers that their entry is on the disk; some 100 bytes each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """An open file that has all its bytes and waits for its name; they need not be on the disk yet."""
@@ -52,6 +56,7 @@ class Files:
     sync_file: Callable[[int], None]
     sync_directory: Callable[[str], None]
     _identity: tuple[int, int] = field(init=False)
+    _settled: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         found = os.stat(self.root)
@@ -76,7 +81,7 @@ class Files:
 
     def ensure_directory(self, path: str) -> None:
         """Make ``path`` and its parents (never the root itself), durably."""
-        self._sync_directories(self._make_directory(path))
+        self._settle(self._make_directory(path))
 
     def write(self, key: str, data: bytes) -> None:
         """Give ``data`` the name ``key``, durably; what was there is replaced at once."""
@@ -90,16 +95,16 @@ class Files:
         """
         with contextlib.ExitStack() as stack:
             arrived: list[Arrived] = []
-            touched: list[str] = []
+            chains: list[list[str]] = []
             for key, data in contents:
                 ready = data if isinstance(data, Arrived) else stack.enter_context(self._temporary(data))
                 arrived.append(ready)
-                touched += self._make_directory(os.path.dirname(self.absolute(key)))
+                chains.append(self._make_directory(os.path.dirname(self.absolute(key))))
             for one in arrived:
                 self.sync_file(one.descriptor)
             for one, (key, _) in zip(arrived, contents, strict=True):
                 os.rename(one.path, self.absolute(key))
-        self._sync_directories(touched)
+        self._settle(*chains)
 
     @contextlib.contextmanager
     def _temporary(self, data: bytes) -> Iterator[Arrived]:
@@ -126,11 +131,12 @@ class Files:
     def _make_directory(self, path: str) -> list[str]:
         """Make ``path`` and its parents, never the root; returns what to sync, deepest first, once a name is in it.
 
-        Where another has just made it, its entry may not be on the disk yet: its parent is synced as well.
+        Where another has just made it, its entry may not be on the disk yet: its parent is synced as well, the first
+        time that this process meets it. Each sync is a flush of the disk's cache, also where nothing is to be written.
         """
         parent = os.path.dirname(path)
         if os.path.isdir(path):
-            return [path, parent]
+            return [path] if path in self._settled else [path, parent]
         if len(parent) <= len(str(self.root)):
             self.require_root()
         above = self._make_directory(parent)
@@ -138,9 +144,14 @@ class Files:
             os.mkdir(path)
         return [path, *above]
 
-    def _sync_directories(self, paths: Sequence[str]) -> None:
-        for path in dict.fromkeys(paths):
+    def _settle(self, *chains: list[str]) -> None:
+        """Sync each directory of ``chains`` once, and remember those whose own entry is on the disk by that."""
+        for path in dict.fromkeys(path for chain in chains for path in chain):
             self.sync_directory(path)
+        if len(self._settled) > SETTLED:
+            self._settled.clear()
+        for chain in chains:
+            self._settled.update(chain[:-1])
 
     def remove(self, key: str) -> bool:
         """Remove a file durably; False where there was none."""
@@ -164,6 +175,7 @@ class Files:
             if os.path.exists(path):
                 raise self._without_temporary() from None
             return
+        self._settled.clear()
         self.sync_directory(os.path.dirname(path))
         shutil.rmtree(grave, ignore_errors=True)
 
