@@ -176,6 +176,7 @@ def _open_storage(settings: Settings) -> Iterator[Storage]:
 async def _complete_index(server: Server, report: Callable[[Progress], None]) -> None:
     with _open_storage(server.settings) as storage, open_index(server.index_path, partial(_make_room, server)) as index:
         await Names(storage, index).settle_dead()
+        index.holder.sweep()
         if not is_complete(index):
             await build_index(storage, index, report)
             (server.run_directory / BUILT).touch()

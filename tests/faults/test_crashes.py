@@ -97,6 +97,8 @@ def _crash_and_judge(home: Path, moments: list[tuple[str, int]], *, verify_first
             server.kill()
         server.start_towards(*moments[0])
         _judge(server, ledgers, all_told, verify_first=verify_first)
+        holders = list((server.root / "entrepot" / "holders").iterdir())
+        assert len(holders) == 3, "two workers and the jobs; the killed ones left nothing"
         verify(server.client(), all_told)
     finally:
         if server.daemon.running:

@@ -48,3 +48,8 @@ class Holder:
             return False
         finally:
             os.close(descriptor)
+
+    def sweep(self) -> None:
+        """Remove the files that killed processes left. Only while no other process can be making one."""
+        for holder in os.listdir(self._directory):
+            self.lives(holder)
