@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 _SIZE = 65536
 
+_SHORT = 1000
+"""Characters of a finding, and of its name, where all in full do not fit on the board."""
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -36,7 +39,7 @@ class HealthBoard:
 
     def post(self, findings: Findings) -> None:
         """Replace the findings."""
-        text = json.dumps([dict(findings.blocking), dict(findings.degraded)]).encode()[: _SIZE - 8]
+        text = _encode(findings)
         self._memory[4 : 4 + len(text)] = text
         self._memory[1:4] = len(text).to_bytes(3, "big")
         self._memory[0] = 1 if findings.blocking else 0
@@ -49,3 +52,15 @@ class HealthBoard:
         except ValueError:
             return Findings({}, {})
         return Findings(blocking, degraded)
+
+
+def _encode(findings: Findings) -> bytes:
+    """All findings; where they do not fit, shortened, and then how many there are: never as if there were none."""
+    kinds = (findings.blocking, findings.degraded)
+    shortened = [{name[:_SHORT]: text[:_SHORT] for name, text in kind.items()} for kind in kinds]
+    counted = [{"checks": f"{len(kind)} fail"} if kind else {} for kind in kinds]
+    for document in ([dict(kind) for kind in kinds], shortened, counted):
+        text = json.dumps(document).encode()
+        if len(text) <= _SIZE - 8:
+            return text
+    raise AssertionError("two numbers fit")

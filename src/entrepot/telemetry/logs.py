@@ -37,7 +37,8 @@ def configure_logs(settings: LogSettings) -> Logger:
 
 def _add_fixed(settings: LogSettings) -> Processor:
     caller = structlog.processors.CallsiteParameterAdder(
-        {structlog.processors.CallsiteParameter.PATHNAME, structlog.processors.CallsiteParameter.LINENO}
+        {structlog.processors.CallsiteParameter.PATHNAME, structlog.processors.CallsiteParameter.LINENO},
+        additional_ignores=[__name__],
     )
 
     def add(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -67,7 +68,7 @@ def _quote(value: object) -> str:
     text = str(value)
     if text and all(character.isalnum() or character in "-._/@^+:" for character in text):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _json(time_key: str) -> Processor:
