@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from support.server import Server
 
+pytestmark = pytest.mark.xdist_group("numbers")
+
 TAGS = sorted(f"v{number}" for number in range(10_000))
 LIST = "/v2/many/tags/list"
 CONFIG = {"disk": {"fsync": False}}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from support.server import Server
 
+pytestmark = pytest.mark.xdist_group("memory")
+
 MIB = 1024 * 1024
 MAX = 4 * MIB
 DIGEST = images.digest_of(b"nobody has this")
@@ -181,7 +183,7 @@ def test_queries_of_50_000_parameters(registry: Server) -> None:
 
 def test_heads_that_never_end(registry: Server) -> None:
     """200 connections that send headers for ever are each cut off at the same bound."""
-    with ExitStack() as open_, at_most(registry, 60):
+    with ExitStack() as open_, at_most(registry, 100):
         wires = [open_.enter_context(Wire(registry.host)) for _ in range(200)]
         for wire in wires:
             wire.send(b"GET /v2/ HTTP/1.1\r\nHost: registry\r\n")

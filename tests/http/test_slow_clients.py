@@ -24,6 +24,8 @@ from support.wire import Wire, chunk, request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.xdist_group("slow")
+
 MIB = 1024 * 1024
 
 
