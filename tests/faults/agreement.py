@@ -21,6 +21,7 @@ def assert_agreement(root: Path, *, collected: bool = False) -> None:
 
     Every link leads to bytes, unless 2.8.2's collector took them (``collected``): it leaves the links of blobs.
     """
+    assert unlinked_tags(root) == []
     stored, known = set(stored_facts(root)), set(known_facts(root))
     dangling = {fact for fact in stored if fact[-1] == NO_BYTES}
     assert collected or not dangling, "links lead nowhere"
@@ -30,6 +31,12 @@ def assert_agreement(root: Path, *, collected: bool = False) -> None:
     assert _rows(root, "SELECT repository, kind, name FROM intents") == []
     assert _rows(root, "SELECT repository, kind, name FROM pins") == []
     assert list((root / "entrepot" / "tmp").iterdir()) == []
+
+
+def unlinked_tags(root: Path) -> list[str]:
+    """Directories of tags that have no link: registry:2 would list them as tags."""
+    repositories = root / "docker/registry/v2/repositories"
+    return [str(tag) for tag in repositories.glob("**/_manifests/tags/*") if not (tag / "current/link").exists()]
 
 
 def stored_facts(root: Path) -> Iterator[Fact]:

@@ -14,7 +14,7 @@ from entrepot.index.changes import NameBusy
 from entrepot.index.facts import Change, Name, OpenIntent, Truth
 from entrepot.index.index import Index
 from entrepot.oci.errors import RegistryError, Unavailable
-from entrepot.oci.names import RepositoryName
+from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.truths import read_truths
 from entrepot.storage.ports import Storage
 
@@ -107,7 +107,15 @@ class Names:
         truths: list[Truth] = []
         for name in names:
             truths.extend(await read_truths(self._storage, repository, name))
+            if name.kind == "tag":
+                await self._remove_remains(repository, Tag(name.name))
         await self._index.changes.finish(identity, repository, truths)
+
+    async def _remove_remains(self, repository: RepositoryName, tag: Tag) -> None:
+        """A tag's directory that never got its link: registry:2 would list the tag."""
+        if await self._storage.links.read_tag(repository, tag) is None:
+            with contextlib.suppress(RegistryError):
+                await self._storage.links.remove_tag(repository, tag)
 
 
 async def _to_the_end(ending: asyncio.Task[None]) -> None:
