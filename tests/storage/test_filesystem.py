@@ -153,7 +153,7 @@ async def test_nothing_behind_a_failed_write(disk: Storage) -> None:
                 await writer.write(DATA[:300_000])
                 await writer.write(DATA[300_000:600_000])
 
-    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+    with pytest.raises(Unavailable, match=os.strerror(errno.EFBIG)):
         await request()
     status = await disk.uploads.status(NAME, upload)
     assert status is not None
@@ -171,7 +171,7 @@ async def test_an_error_of_the_last_write_is_told(disk: Storage) -> None:
         with file_size_limit(1000):
             await append(disk, NAME, upload, DATA[:5000])
 
-    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+    with pytest.raises(Unavailable, match=os.strerror(errno.EFBIG)):
         await request()
     status = await disk.uploads.status(NAME, upload)
     assert status is not None
@@ -181,9 +181,9 @@ async def test_an_error_of_the_last_write_is_told(disk: Storage) -> None:
 async def test_nothing_left_of_a_failed_write(root: Path, disk: Storage) -> None:
     """Links and blobs that cannot be written leave nothing under their name and nothing on the way to it."""
     for digest in (DIGEST, Digest.of(b"")):
-        with file_size_limit(10), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+        with file_size_limit(10), pytest.raises(Unavailable, match=os.strerror(errno.EFBIG)):
             await disk.links.write_manifest(NAME, digest, DATA, ())
-        with file_size_limit(10), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+        with file_size_limit(10), pytest.raises(Unavailable, match=os.strerror(errno.EFBIG)):
             await disk.links.write_manifest(NAME, digest, b"{}", (Tag("a"), Tag("b")))
         assert await disk.blobs.stat(digest) is None
         assert await disk.links.read_tag(NAME, Tag("a")) is None

@@ -75,6 +75,7 @@ class Engine:
         self._make_room = make_room
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
         self._reader = self._connect()
+        self._writer = self._connect()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(2, "index-read")
@@ -87,7 +88,7 @@ class Engine:
         self._queue.put(None)
         self._thread.join()
         self._pool.shutdown()
-        for connection in (self._reader, *self._readers):
+        for connection in (self._reader, self._writer, *self._readers):
             connection.close()
         os.close(self._lock)
 
@@ -130,15 +131,13 @@ class Engine:
             return connection.execute(statement.text, statement.bind(values)).fetchall()
 
     def _write_forever(self) -> None:
-        connection = self._connect()
         closing = False
         while not closing:
             jobs = self._gather()
             closing = jobs[-1] is None
             batch = [job for job in jobs if job is not None and job.done.set_running_or_notify_cancel()]
             if batch:
-                self._write_batch(connection, batch)
-        connection.close()
+                self._write_batch(self._writer, batch)
 
     def _gather(self) -> list[Job[object] | None]:
         jobs = [self._queue.get()]

@@ -23,7 +23,11 @@ QUICK = 2.0
 """Seconds: a child that lived less has failed to start."""
 
 FAILURES = 5
-"""Quick failures in a row after which the server gives up."""
+"""Quick failures in a row after which the server gives up, unless the child has once stood: then it may stand again,
+when whatever it needs (a disk) is back."""
+
+LONGEST = 5.0
+"""Seconds between two tries at most."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class Child:
     pid: int = 0
     started: float = 0.0
     failures: int = 0
+    stood: bool = False
     due: float = field(default=0.0)
 
 
@@ -62,7 +67,7 @@ class Supervisor:
                 self._stop()
                 return 0
             self._reap()
-            if any(child.failures >= FAILURES for child in self._children):
+            if any(child.failures >= FAILURES and not child.stood for child in self._children):
                 self._log.error("a process does not stay up; see the lines above")
                 self._stop()
                 return 1
@@ -97,8 +102,9 @@ class Supervisor:
 
     def _bury(self, child: Child, status: int) -> None:
         lived = time.monotonic() - child.started
+        child.stood = child.stood or lived >= QUICK
         child.failures = child.failures + 1 if lived < QUICK else 0
-        delay = 0.0 if child.failures == 0 else 0.2 * 2**child.failures
+        delay = 0.0 if child.failures == 0 else min(0.2 * 2**child.failures, LONGEST)
         child.pid, child.due = 0, time.monotonic() + delay
         code = os.waitstatus_to_exitcode(status)
         self._log.error("a process died and is started again", process=child.name, code=code, lived=round(lived, 1))

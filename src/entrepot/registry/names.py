@@ -15,7 +15,7 @@ from entrepot.index.facts import Change, Name, OpenIntent, Truth
 from entrepot.index.index import Index
 from entrepot.oci.errors import RegistryError, Unavailable
 from entrepot.oci.names import RepositoryName, Tag
-from entrepot.registry.truths import read_truths
+from entrepot.registry.truths import read_truth
 from entrepot.storage.ports import Storage
 
 PATIENCE = 10.0
@@ -63,11 +63,14 @@ class Names:
             await self.settle_dead()
 
     async def repair(self, repository: RepositoryName, names: Sequence[Name]) -> None:
-        """Tell the index what storage says of ``names``."""
+        """Tell the index what storage says of ``names``; before a tag, of the manifest that it points to."""
         for name in names:
-            change = Change(repository, (name,))
-            async with self.hold(change) as held:
-                held.finish(*await read_truths(self._storage, repository, name))
+            if name.kind == "tag":
+                digest = await self._storage.links.read_tag(repository, Tag(name.name))
+                if digest is not None and self._index.lookups.manifest_by_digest(repository, digest) is None:
+                    await self.repair(repository, (Name("manifest", digest),))
+            async with self.hold(Change(repository, (name,))) as held:
+                held.finish(await read_truth(self._storage, repository, name))
 
     async def settle_dead(self) -> int:
         """Settle every change whose holder is gone; returns how many names."""
@@ -106,7 +109,7 @@ class Names:
     async def _settle(self, repository: RepositoryName, identity: str, names: Sequence[Name]) -> None:
         truths: list[Truth] = []
         for name in names:
-            truths.extend(await read_truths(self._storage, repository, name))
+            truths.append(await read_truth(self._storage, repository, name))
             if name.kind == "tag":
                 await self._remove_remains(repository, Tag(name.name))
         await self._index.changes.finish(identity, repository, truths)

@@ -18,27 +18,24 @@ from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage.ports import Storage
 
 
-async def read_truths(storage: Storage, repository: RepositoryName, name: Name) -> tuple[Truth, ...]:
+async def read_truth(storage: Storage, repository: RepositoryName, name: Name) -> Truth:
     """What storage says of ``name``; for a tag also what it says of the manifest that the tag points to.
 
     A tag or revision whose manifest cannot be read counts as not there: a client could not pull it either.
     """
     if name.kind == "blob":
-        return (await read_blob(storage, repository, Digest(name.name)),)
+        return await read_blob(storage, repository, Digest(name.name))
     if name.kind == "manifest":
-        return (await read_manifest(storage, repository, Digest(name.name)),)
+        return await read_manifest(storage, repository, Digest(name.name))
     return await read_tag(storage, repository, Tag(name.name))
 
 
-async def read_tag(storage: Storage, repository: RepositoryName, tag: Tag) -> tuple[Truth, ...]:
-    """The truth of a tag, behind that of its manifest."""
+async def read_tag(storage: Storage, repository: RepositoryName, tag: Tag) -> TagTruth:
+    """The truth of a tag. One whose manifest cannot be read is not there: a client could not pull it either."""
     digest = await storage.links.read_tag(repository, tag)
-    if digest is None:
-        return (TagTruth(tag, None),)
-    manifest = await read_manifest(storage, repository, digest)
-    if manifest.facts is None:
-        return (TagTruth(tag, None),)
-    return (manifest, TagTruth(tag, digest))
+    if digest is None or (await read_manifest(storage, repository, digest)).facts is None:
+        return TagTruth(tag, None)
+    return TagTruth(tag, digest)
 
 
 async def read_manifest(storage: Storage, repository: RepositoryName, digest: Digest) -> ManifestTruth:

@@ -18,20 +18,17 @@ from entrepot.oci.errors import StorageFull, Unavailable
 from entrepot.storage import layout
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_GONE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENOTDIR, errno.EMFILE, errno.ENFILE}
 
 
 @contextlib.contextmanager
-def translated(root: Path) -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn errors of the operating system into what a client can be told."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise StorageFull("the disk of the registry is full; space must be freed there") from error
-        if error.errno in _GONE or not root.exists():
-            raise Unavailable(f"the registry's storage cannot be used: {error.strerror}") from error
-        raise
+        raise Unavailable(f"the registry's storage cannot be used: {error.strerror}") from error
 
 
 SETTLED = 20_000

@@ -28,7 +28,7 @@ class FilesystemBlobs:
         self._pool = pool
 
     async def stat(self, digest: Digest) -> int | None:
-        with translated(self._files.root):
+        with translated():
             try:
                 return os.stat(self._files.absolute(layout.blob_data(digest))).st_size
             except (FileNotFoundError, NotADirectoryError):
@@ -40,7 +40,7 @@ class FilesystemBlobs:
 
     async def read(self, digest: Digest, start: int, end: int) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
-        with translated(self._files.root):
+        with translated():
             try:
                 descriptor = os.open(self._files.absolute(layout.blob_data(digest)), os.O_RDONLY)
             except FileNotFoundError:
@@ -49,10 +49,11 @@ class FilesystemBlobs:
         try:
             while start < end:
                 size = min(READ_SIZE, end - start)
-                if size <= SMALL:
-                    chunk = os.pread(descriptor, size, start)
-                else:
-                    chunk = await loop.run_in_executor(self._pool, os.pread, descriptor, size, start)
+                with translated():
+                    if size <= SMALL:
+                        chunk = os.pread(descriptor, size, start)
+                    else:
+                        chunk = await loop.run_in_executor(self._pool, os.pread, descriptor, size, start)
                 if not chunk:
                     raise Unavailable(f"the bytes of {digest} end early; run a check of the storage")
                 start += len(chunk)
@@ -78,14 +79,14 @@ class FilesystemHealth:
 
     async def check(self) -> None:
         self.require()
-        with translated(self._files.root):
+        with translated():
             if not os.access(self._files.root, os.W_OK):
                 raise Unavailable(f"the data directory {self._files.root} cannot be written")
 
     def require(self) -> None:
         """Raises ``Unavailable`` where the data directory is gone, ``StorageFull`` where too little of it is free."""
         self._files.require_root()
-        with translated(self._files.root):
+        with translated():
             free = os.statvfs(self._files.root)
         if free.f_bavail * free.f_frsize < self._reserve:
             raise StorageFull(

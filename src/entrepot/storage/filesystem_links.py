@@ -85,7 +85,7 @@ class FilesystemLinks:
         return await self._run(lambda: self._digests(layout.layers(name)))
 
     def _read(self, key: str) -> Digest | None:
-        with translated(self._files.root):
+        with translated():
             content = self._files.read(key)
         return None if content is None else _parsed(Digest.parse, content.decode("utf-8", "replace").strip())
 
@@ -110,7 +110,7 @@ class FilesystemLinks:
 
     async def _run(self, work: Callable[[], Parsed]) -> Parsed:
         def guarded() -> Parsed:
-            with translated(self._files.root):
+            with translated():
                 return work()
 
         job = asyncio.get_running_loop().run_in_executor(self._pool, guarded)

@@ -37,7 +37,7 @@ class FilesystemUploads:
         upload = uuid4()
         await self._ensure_repository(name)
         directory = self._directory(name, upload)
-        with translated(self._shop.files.root):
+        with translated():
             os.makedirs(directory)
             started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             write_side_file(f"{directory}/startedat", started.encode())
@@ -48,7 +48,7 @@ class FilesystemUploads:
 
     async def status(self, name: RepositoryName, upload: UUID) -> UploadStatus | None:
         directory = self._directory(name, upload)
-        with translated(self._shop.files.root):
+        with translated():
             try:
                 size = os.stat(f"{directory}/data").st_size
             except (FileNotFoundError, NotADirectoryError):
@@ -91,7 +91,7 @@ class FilesystemUploads:
             return
 
         def make() -> None:
-            with translated(self._shop.files.root):
+            with translated():
                 self._shop.files.ensure_directory(directory)
 
         await asyncio.get_running_loop().run_in_executor(self._shop.syncing, make)
@@ -101,7 +101,7 @@ class FilesystemUploads:
 
     def _lock(self, directory: str, upload: UUID) -> int:
         path = f"{directory}/data"
-        with translated(self._shop.files.root):
+        with translated():
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
             except (FileNotFoundError, NotADirectoryError):

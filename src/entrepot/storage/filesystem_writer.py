@@ -145,7 +145,7 @@ class FilesystemUploadWriter:
 
     def _append(self, chunks: list[bytes]) -> None:
         try:
-            with translated(self._shop.files.root):
+            with translated():
                 write_all_vectors(self._descriptor, chunks)
             if self._running is not None:
                 for chunk in chunks:
@@ -178,7 +178,7 @@ class FilesystemUploadWriter:
         files = self._shop.files
         link = (layout.layer_link(self._repository, digest), digest.encode())
         data = (layout.blob_data(digest), Arrived(f"{self._directory}/data", self._descriptor))
-        with translated(files.root):
+        with translated():
             there = self._settle_existing(files.absolute(layout.blob_data(digest)), trusted_size)
             files.write_in_order([link] if there else [data, link])
         self._open = False
