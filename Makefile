@@ -15,7 +15,7 @@ serve: $(READY) ## run the registry on 127.0.0.1:5000, data in ./entrepot-data
 	@exec $(BIN)/entrepot serve $(CONFIG)
 
 test: $(READY) ## run the tests; those that lack a program are skipped by name, with how to install it
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY) ## lint, format, types and the import contracts of the rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,12 +26,17 @@ def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterato
     health = FilesystemHealth(files, disk.reserve)
     threads = max(2, settings.maxthreads // 4)
     with (
-        ThreadPoolExecutor(min(threads, 8), "hash") as writing,
+        ThreadPoolExecutor(min(threads, 4), "hash", _yield_to_requests) as writing,
         ThreadPoolExecutor(min(threads, 16), "fsync") as syncing,
     ):
         links = FilesystemLinks(files, syncing)
         shop = Workshop(files, health, writing, syncing, RunningDigests(), read_boot_id())
         yield Storage(FilesystemBlobs(files, syncing), links, FilesystemUploads(shop, links), health)
+
+
+def _yield_to_requests() -> None:
+    """Threads that hash and write large bodies come after those that answer: requests of microseconds wait less."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _ignore_file(descriptor: int) -> None:
