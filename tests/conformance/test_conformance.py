@@ -29,6 +29,7 @@ LEFT_OUT = {"complete": ("Sparse Manifests",), "sparse": ()}
 AT_LEAST = 900
 
 
+@pytest.mark.may_skip(reason="Go's module service does not hand out the suite; it runs where `conformance` is on PATH")
 @pytest.mark.clients
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("version", VERSIONS)
