@@ -228,22 +228,23 @@ async def _do_jobs(server: Server, storage: Storage, index: Index, log: Logger) 
         async with asyncio.TaskGroup() as group:
             names = Names(storage, index)
             group.create_task(settle_forever(names, log))
-            group.create_task(watch_health(_checks(settings, storage), server.board, log))
+            group.create_task(watch_health(_checks(settings, storage, index), server.board, log))
             if not settings.registry.readonly:
                 if _is_filesystem(settings) and not (server.run_directory / BUILT).exists():
                     group.create_task(compare_once(storage, index, names, log))
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
 
 
-def _checks(settings: Settings, storage: Storage) -> list[Check]:
-    """The configured checks, and storage: always looked at, since ``/readyz`` speaks of it."""
+def _checks(settings: Settings, storage: Storage, index: Index) -> list[Check]:
+    """The configured checks, and storage and index: always looked at, since ``/readyz`` speaks of them."""
     configured = settings.telemetry.health.storagedriver
     kind = "filesystem" if _is_filesystem(settings) else "inmemory"
-    own = Check(
+    stored = Check(
         name=f"storagedriver_{kind}",
-        probe=storage.health.check,
+        probe=storage.health.check_reading if settings.registry.readonly else storage.health.check,
         interval=configured.interval if configured.enabled else 10.0,
         threshold=configured.threshold if configured.enabled else 1,
         blocking=False,
     )
-    return [own, *list_checks(settings.telemetry.health)]
+    indexed = Check("index", index.check, interval=stored.interval, threshold=stored.threshold, blocking=False)
+    return [stored, indexed, *list_checks(settings.telemetry.health)]

@@ -10,6 +10,7 @@ import pytest
 
 from support import images, transfer
 from support.unharmed import unharmed
+from support.waiting import until
 from support.wire import Wire, ask, chunk, request
 
 if TYPE_CHECKING:
@@ -195,6 +196,16 @@ def test_nothing_is_written_while_read_only(start_server: StartServer) -> None:
             assert "storage.maintenance.readonly" in reply.errors[0]["detail"]
         transfer.assert_serves(server.client(), "kept", made, ["1"])
         assert server.client().get("/v2/kept/tags/list").json()["tags"] == ["1"]
+
+
+def test_read_only_is_ready(start_server: StartServer) -> None:
+    """A read-only registry on a disk with less free than the reserve is ready: it has all that it needs."""
+    server = start_server({"storage": {"maintenance": {"readonly": {"enabled": True}}}, "disk": {"reserve": "1PiB"}})
+    until(lambda: server.client().get("/readyz").status_code == 200, what="it is ready")
+    server.stop()
+    server.config["storage"]["maintenance"] = {"readonly": {"enabled": False}}
+    server.start()
+    until(lambda: server.client().get("/readyz").status_code == 503, what="the check finds no room for uploads")
 
 
 def test_nothing_is_deleted_while_deleting_is_off(start_server: StartServer) -> None:

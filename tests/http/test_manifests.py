@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,9 +66,11 @@ def test_a_manifest_comes_back_as_it_went(
 
 
 @pytest.mark.parametrize("reference", ["1", "digest"])
-@pytest.mark.parametrize("form", ['"{}"', "{}", 'W/"{}"', '"x", "{}"'])
+@pytest.mark.parametrize("form", ['"{}"', "{}", 'W/"{}"', '"x", "{}"', "*"])
 def test_a_client_that_has_it_gets_304(http: httpx.Client, repository: str, reference: str, form: str) -> None:
-    """If-None-Match with the digest, quoted or not, answers 304 without a body; once the tag moved, 200."""
+    """If-None-Match with the digest, quoted or not, or ``*`` answers 304 without a body; once the tag moved, the digest
+    answers 200.
+    """
     made = transfer.push(http, repository, images.image(layers=1), "1")
     url = f"/v2/{repository}/manifests/{made.digest if reference == 'digest' else reference}"
     headers = {"If-None-Match": form.format(made.digest)}
@@ -76,8 +79,24 @@ def test_a_client_that_has_it_gets_304(http: httpx.Client, repository: str, refe
     assert answer.headers["Docker-Content-Digest"] == made.digest
     moved = transfer.push(http, repository, images.image(layers=1), "1")
     answer = http.get(url, headers=headers)
-    assert answer.status_code == (304 if reference == "digest" else 200)
-    assert answer.content == (b"" if reference == "digest" else moved.data)
+    still = reference == "digest" or form == "*"
+    assert answer.status_code == (304 if still else 200)
+    assert answer.content == (b"" if still else moved.data)
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1], ids=["64 KiB less one", "64 KiB", "64 KiB and one"])
+def test_a_large_manifest(http: httpx.Client, repository: str, extra: int) -> None:
+    """Up to 64 KiB a payload is read on the loop, beyond it in a thread: nobody sees the difference."""
+    made = images.image(layers=1)
+    spare = 64 * 1024 + extra - len(made.data) - len(b', "annotations": {"k": ""}')
+    data = made.data[:-1] + b', "annotations": {"k": "' + b"x" * spare + b'"}}'
+    assert len(data) == 64 * 1024 + extra
+    large = replace(made, data=data)
+    transfer.push(http, repository, large, "1")
+    transfer.assert_serves(http, repository, large, ["1"])
+    for reference in ("1", large.digest):
+        head = http.head(f"/v2/{repository}/manifests/{reference}")
+        assert head.headers["Content-Length"] == str(len(data))
 
 
 def test_parameters_of_a_content_type_do_not_count(http: httpx.Client, repository: str) -> None:

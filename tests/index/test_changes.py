@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from entrepot.index.changes import NameBusy, PinsMissing
-from entrepot.index.facts import BlobTruth
+from entrepot.index.facts import BlobTruth, StoredManifest
 from entrepot.index.index import Index
 from entrepot.oci.names import Tag
 from support.facts import blob_name, change, digest_of, held, manifest_name, manifest_truth, tag_name, tag_truth, tell
@@ -22,7 +22,7 @@ async def test_finished_changes_are_facts(index: Index) -> None:
     assert {intent.name for intent in await index.changes.list_open()} == {manifest_name("m"), LATEST}
     await index.changes.finish(begun, NAME, [manifest_truth("m"), tag_truth("latest", "m")])
     found = index.lookups.manifest_by_tag(NAME, Tag("latest"))
-    assert found is not None
+    assert isinstance(found, StoredManifest)
     assert found.payload == b"m"
     assert await index.changes.list_open() == []
 
@@ -118,7 +118,7 @@ async def test_finishing_twice(index: Index, other: Index) -> None:
     await other.changes.finish(begun, NAME, [manifest_truth("new"), tag_truth("latest", "new")])
     await index.changes.finish(begun, NAME, [manifest_truth("old"), tag_truth("latest", "old")])
     found = index.lookups.manifest_by_tag(NAME, Tag("latest"))
-    assert found is not None
+    assert isinstance(found, StoredManifest)
     assert found.payload == b"new"
 
 

@@ -25,6 +25,7 @@ EVERYTHING = 1 << 60
 Use = Callable[[Storage, UUID], Awaitable[object]]
 USES: dict[str, Use] = {
     "health": lambda storage, _: storage.health.check(),
+    "health of reading": lambda storage, _: storage.health.check_reading(),
     "start": lambda storage, _: storage.uploads.start(NAME, "sha256"),
     "status": lambda storage, upload: storage.uploads.status(NAME, upload),
     "append": lambda storage, upload: append(storage, NAME, upload, DATA),
@@ -61,6 +62,7 @@ async def test_reserve(root: Path) -> None:
         await storage.links.write_layer(NAME, DIGEST)
         await storage.health.check()
     with open_directory(root, reserve=EVERYTHING) as storage:
+        await storage.health.check_reading()
         for refused in (storage.uploads.start(NAME, "sha256"), storage.health.check()):
             with pytest.raises(StorageFull, match=r"disk\.reserve") as caught:
                 await refused

@@ -32,6 +32,13 @@ class StoredManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class LargeManifest:
+    """A manifest whose payload is too large to be read on the loop."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestFacts:
     """All that the index keeps of a manifest."""
 

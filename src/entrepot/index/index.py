@@ -51,6 +51,11 @@ class Index:
     kept: Kept
     holder: Holder
 
+    async def check(self) -> None:
+        """Whether it can be read. Raises ``Unavailable`` with a sentence that says what to do."""
+        if self.kept.get("schema") is None:
+            raise Unavailable("the registry's index has lost its contents; restart the registry, which builds it anew")
+
 
 @contextlib.contextmanager
 def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Iterator[Index]:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reads of the hot path: tag or digest → manifest; is this blob held? Microseconds, on the loop."""
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_column, select
 
 from entrepot.index.engine import Engine
-from entrepot.index.facts import HeldBlob, StoredManifest
+from entrepot.index.facts import HeldBlob, LargeManifest, StoredManifest
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, sqlite_dialect
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+
+SMALL: ColumnElement[int] = literal_column(str(64 * 1024))
+"""Bytes of a payload up to which it is read on the loop; larger ones are read in a thread."""
 
 
 class Lookups:
@@ -17,7 +20,8 @@ class Lookups:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         dialect = sqlite_dialect()
-        manifest = (MANIFESTS.c.digest, MANIFESTS.c.media_type, MANIFESTS.c.payload)
+        small = case((func.length(MANIFESTS.c.payload) <= SMALL, MANIFESTS.c.payload))
+        manifest = (MANIFESTS.c.digest, MANIFESTS.c.media_type, small)
         here = REPOSITORIES.c.name == bindparam("a_repository")
         self._by_tag = Statement.compile(
             select(*manifest).where(
@@ -46,6 +50,12 @@ class Lookups:
         self._size = Statement.compile(
             select(BLOBS.c.size, BLOBS.c.verified).where(BLOBS.c.digest == bindparam("a_digest")), dialect
         )
+        self._payload = Statement.compile(
+            select(MANIFESTS.c.digest, MANIFESTS.c.media_type, MANIFESTS.c.payload).where(
+                MANIFESTS.c.digest == bindparam("digest")
+            ),
+            dialect,
+        )
         self._holder = Statement.compile(
             select(REPOSITORIES.c.name).where(
                 LAYERS.c.digest == bindparam("a_digest"),
@@ -55,13 +65,19 @@ class Lookups:
             dialect,
         )
 
-    def manifest_by_tag(self, name: RepositoryName, tag: Tag) -> StoredManifest | None:
+    def manifest_by_tag(self, name: RepositoryName, tag: Tag) -> StoredManifest | LargeManifest | None:
         """What the tag points to."""
         return _manifest(self._engine.read_one(self._by_tag, name, tag))
 
-    def manifest_by_digest(self, name: RepositoryName, digest: Digest) -> StoredManifest | None:
+    def manifest_by_digest(self, name: RepositoryName, digest: Digest) -> StoredManifest | LargeManifest | None:
         """The manifest, where this repository holds it."""
         return _manifest(self._engine.read_one(self._by_digest, name, digest))
+
+    async def load(self, large: LargeManifest) -> StoredManifest | None:
+        """The manifest with its payload, read in a thread; None where it went in between."""
+        rows = await self._engine.read(self._payload, {"digest": large.digest})
+        found = _manifest(rows[0]) if rows else None
+        return found if isinstance(found, StoredManifest) else None
 
     def blob(self, name: RepositoryName, digest: Digest) -> HeldBlob | None:
         """The blob, where this repository holds it."""
@@ -79,8 +95,10 @@ class Lookups:
         return None if row is None else RepositoryName(row[0])
 
 
-def _manifest(row: tuple[object, ...] | None) -> StoredManifest | None:
+def _manifest(row: tuple[object, ...] | None) -> StoredManifest | LargeManifest | None:
     if row is None:
         return None
     digest, media_type, payload = row
+    if payload is None:
+        return LargeManifest(Digest(digest))
     return StoredManifest(Digest(digest), media_type, payload)  # type: ignore[arg-type]

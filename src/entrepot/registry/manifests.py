@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Sequence
 
 from entrepot.index.changes import PinsMissing
-from entrepot.index.facts import Change, ManifestTruth, Name, StoredManifest, TagTruth, Truth
+from entrepot.index.facts import Change, LargeManifest, ManifestTruth, Name, StoredManifest, TagTruth, Truth
 from entrepot.index.index import Index
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, Unsupported
@@ -31,14 +31,15 @@ class Manifests:
         self._settings = settings
 
     def peek(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
-        """What the index knows, in microseconds; None may still be :meth:`get`."""
-        if isinstance(reference, Digest):
-            return self._index.lookups.manifest_by_digest(name, reference)
-        return self._index.lookups.manifest_by_tag(name, reference)
+        """What the index can tell in microseconds; where it is None, :meth:`get` may still find it."""
+        found = self._look_up(name, reference)
+        return found if isinstance(found, StoredManifest) else None
 
     async def get(self, name: RepositoryName, reference: Reference) -> StoredManifest:
         """The manifest, or ``ManifestUnknown``. What only storage knows is told to the index."""
-        found = self.peek(name, reference) or await self._repair(name, reference)
+        found = self._look_up(name, reference) or await self._repair(name, reference)
+        if isinstance(found, LargeManifest):
+            found = await self._index.lookups.load(found)
         if found is None:
             raise _unknown(name, reference)
         return found
@@ -125,11 +126,16 @@ class Manifests:
         held.finish(*gone, ManifestTruth(digest, None))
         return True
 
+    def _look_up(self, name: RepositoryName, reference: Reference) -> StoredManifest | LargeManifest | None:
+        if isinstance(reference, Digest):
+            return self._index.lookups.manifest_by_digest(name, reference)
+        return self._index.lookups.manifest_by_tag(name, reference)
+
     def _require_delete(self) -> None:
         if not self._settings.delete_enabled:
             raise Unsupported("deleting is switched off (storage.delete.enabled)")
 
-    async def _repair(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
+    async def _repair(self, name: RepositoryName, reference: Reference) -> StoredManifest | LargeManifest | None:
         if isinstance(reference, Digest):
             if not await self._storage.links.has_revision(name, reference):
                 return None
@@ -138,7 +144,7 @@ class Manifests:
             if await self._storage.links.read_tag(name, reference) is None:
                 return None
             await self._names.repair(name, (Name("tag", reference),))
-        return self.peek(name, reference)
+        return self._look_up(name, reference)
 
 
 def _unknown(name: RepositoryName, reference: Reference) -> ManifestUnknown:

@@ -83,6 +83,12 @@ class FilesystemHealth:
             if not os.access(self._files.root, os.W_OK):
                 raise Unavailable(f"the data directory {self._files.root} cannot be written")
 
+    async def check_reading(self) -> None:
+        self._files.require_root()
+        with translated():
+            if not os.access(self._files.root, os.R_OK | os.X_OK):
+                raise Unavailable(f"the data directory {self._files.root} cannot be read")
+
     def require(self) -> None:
         """Raises ``Unavailable`` where the data directory is gone, ``StorageFull`` where too little of it is free."""
         self._files.require_root()

@@ -216,6 +216,9 @@ class MemoryHealth:
     async def check(self) -> None:
         return None
 
+    async def check_reading(self) -> None:
+        return None
+
 
 def open_memory() -> Storage:
     """A storage of its own, empty."""

@@ -164,7 +164,11 @@ class Health(Protocol):
     """Whether storage can be used at all."""
 
     async def check(self) -> None:
-        """Raises ``Unavailable`` or ``StorageFull`` with a sentence that says what to do."""
+        """Whether it can be written. Raises ``Unavailable`` or ``StorageFull`` with a sentence that says what to do."""
+        ...
+
+    async def check_reading(self) -> None:
+        """Whether it can be read. Raises ``Unavailable`` with a sentence that says what to do."""
         ...
 
 

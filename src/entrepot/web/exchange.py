@@ -87,6 +87,16 @@ class Exchange:
             raise SizeInvalid(f"Content-Length {text[:40]!r} is not a number of bytes")
         return int(text)
 
+    def client_has(self, digest: str) -> bool:
+        """Whether If-None-Match names ``digest``, quoted as an entity tag is or bare as some clients send it, or ``*``
+        (RFC 9110, 13.1.2).
+        """
+        condition = self.headers.get("if-none-match")
+        if condition is None:
+            return False
+        tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
+        return not tags.isdisjoint({f'"{digest}"', digest, "*"})
+
     async def read(self) -> bytes | None:
         """The next bytes of the body, None at its end.
 

@@ -80,3 +80,4 @@ async def test_other_workers_see_it(workers: Workers) -> None:
 async def test_storage_is_healthy(storage: Storage) -> None:
     """A storage that can be used says so by saying nothing."""
     await storage.health.check()
+    await storage.health.check_reading()

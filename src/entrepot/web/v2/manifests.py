@@ -45,8 +45,7 @@ async def get(exchange: Exchange, registry: Registry, name: RepositoryName, refe
     """GET and HEAD; whatever Accept says, the manifest goes out as it was pushed (compat.md 9.3)."""
     manifest = await registry.manifests.get(name, reference)
     headers = describe_manifest(manifest)
-    condition = exchange.headers.get("if-none-match")
-    if condition is not None and manifest.digest in condition:
+    if exchange.client_has(manifest.digest):
         del headers["Content-Length"]
         return Answer(304, headers)
     return Answer(200, headers, manifest.payload)
