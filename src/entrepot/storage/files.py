@@ -6,6 +6,7 @@ write a temporary file, fsync, rename, fsync the directory and each directory th
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import shutil
@@ -17,6 +18,7 @@ from uuid import uuid4
 from entrepot.oci.errors import StorageFull, Unavailable
 from entrepot.storage import layout
 
+_SYNC_FILE_RANGE_WRITE = 2
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -45,13 +47,14 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Durable files below ``root``. ``fsync`` and ``fsync_directory`` are :func:`sync_file` and :func:`sync_directory`,
-    or do nothing where the configuration gives up durability (``disk.fsync: false``).
+    """Durable files below ``root``. ``sync_file``, ``sync_directory`` and ``sync_ahead`` are ``os.fsync`` and this
+    module's, or do nothing where the configuration gives up durability (``disk.fsync: false``).
     """
 
     root: Path
     sync_file: Callable[[int], None]
     sync_directory: Callable[[str], None]
+    sync_ahead: Callable[[int, int, int], None]
     _identity: tuple[int, int] = field(init=False)
     _settled: set[str] = field(init=False, default_factory=set)
 
@@ -196,6 +199,15 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_ahead(descriptor: int, start: int, end: int) -> None:
+    """Let the kernel begin to bring these bytes of a file to the disk, without waiting for it. A hint: what goes wrong
+    is told by the fsync that must follow.
+    """
+    libc = ctypes.CDLL(None)
+    begin, length = ctypes.c_int64(start), ctypes.c_int64(end - start)
+    libc.sync_file_range(descriptor, begin, length, _SYNC_FILE_RANGE_WRITE)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from entrepot.storage.files import Files, sync_directory
+from entrepot.storage.files import Files, sync_ahead, sync_directory
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
 from entrepot.storage.filesystem_uploads import FilesystemUploads
@@ -22,7 +22,8 @@ def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterato
     """The storage in ``settings.rootdirectory``, which is claimed."""
     sync_file = os.fsync if disk.fsync else _ignore_file
     sync_names = sync_directory if disk.fsync else _ignore_directory
-    files = Files(settings.rootdirectory, sync_file, sync_names)
+    ahead = sync_ahead if disk.fsync else _ignore_range
+    files = Files(settings.rootdirectory, sync_file, sync_names, ahead)
     health = FilesystemHealth(files, disk.reserve)
     threads = max(2, settings.maxthreads // 4)
     with (
@@ -44,4 +45,8 @@ def _ignore_file(descriptor: int) -> None:
 
 
 def _ignore_directory(path: str) -> None:
+    """``disk.fsync: false``."""
+
+
+def _ignore_range(descriptor: int, start: int, end: int) -> None:
     """``disk.fsync: false``."""
