@@ -37,11 +37,12 @@ from entrepot.telemetry.logs import AccessLog, Logger, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics, expose
 from entrepot.telemetry.probes import Check, list_checks, watch_health
 from entrepot.web.debug import start_debug_server
-from entrepot.web.edge import Edge
+from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
 from entrepot.web.settings import TcpAddress, UnixAddress
+from entrepot.web.v1 import Search
 from entrepot.web.v2.api import Api
 
 DRAIN_SECONDS = 10.0
@@ -191,8 +192,8 @@ def _run_worker(server: Server, number: int) -> None:
         registry = join(storage, index, settings.registry)
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
-        api = Api(registry, Locations(settings.http))
-        edge = Edge(registry, api, Pages(server.board), settings.http, server.board, metrics, access, log)
+        parts = Parts(Api(registry, Locations(settings.http)), Search(registry), Pages(server.board))
+        edge = Edge(registry, parts, settings.http, server.board, metrics, access, log)
         background: list[Background] = [partial(snapshot_metrics, metrics, server.run_directory)]
         if access is not None:
             background.append(partial(flush_access_log, access))

@@ -133,3 +133,16 @@ def test_unknown_names_are_refused(docker: Docker, registry: Server, reference: 
     said = docker("pull", f"{registry.host}/clients/nobody:1.0", fails=True)
     assert "not found" in said or "manifest unknown" in said
     assert "invalid reference format" in docker("pull", f"{reference}:-", fails=True)
+
+
+def test_search(docker: Docker, reference: str, rootfs: bytes, wire: httpx.Client, repository: str) -> None:
+    """`docker search HOST:PORT/TERM` finds what was pushed, and no more once it is deleted."""
+    docker.make_image(f"{reference}:1.0", rootfs)
+    digest = pushed_digest(docker("push", f"{reference}:1.0"))
+    host, _, name = reference.partition("/")
+    assert name == repository
+    columns = ["search", "--format", "{{.Name}}"]
+    assert name in docker(*columns, f"{host}/{name.upper()}").splitlines()
+    assert docker(*columns, f"{host}/{name}-nobody-has-this") == ""
+    assert wire.delete(f"/v2/{repository}/manifests/{digest}").status_code == 202
+    assert docker(*columns, f"{host}/{name}") == ""

@@ -95,3 +95,13 @@ def test_buildah_builds_on_what_it_pulled(
     assert containers.buildah("pull", "--quiet", PLAIN_HTTP, result) == made
     container = containers.buildah("from", "--pull-never", result)
     assert containers.buildah("run", "--isolation", "chroot", container, "--", "/bin/cat", "/etc/built") == "built"
+
+
+def test_podman_search(containers: Containers, reference: str, repository: str, wire: httpx.Client) -> None:
+    """podman's search finds a repository by a part of its name, and lists the tags of one."""
+    transfer.push(wire, repository, images.image(layers=1), "1.0")
+    host, _, name = reference.partition("/")
+    found = containers.podman("search", PLAIN_HTTP, "--format", "{{.Name}}", f"{host}/{name[1:]}")
+    assert reference in found.splitlines()
+    tags = containers.podman("search", PLAIN_HTTP, "--list-tags", "--format", "{{.Tag}}", reference)
+    assert tags.split() == ["1.0"]

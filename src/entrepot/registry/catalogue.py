@@ -17,6 +17,10 @@ REFERRERS_PAGE = 500
 """Referrers in one answer at most; annotations make each up to some KiB."""
 
 
+FOUND_AT_MOST = 10_000
+"""Repositories that a search finds; who has more matches asks for more of the name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entry]):
     """Entries, and whether there are more behind them."""
@@ -34,6 +38,10 @@ class Catalogue:
     async def repositories(self, last: str, limit: int) -> Page[RepositoryName]:
         """Repositories after ``last``, in bytewise order."""
         return _page(await self._index.lists.repositories(last, limit + 1), limit)
+
+    async def search(self, term: str) -> Sequence[RepositoryName]:
+        """The repositories whose name contains ``term`` in any case, the first :data:`FOUND_AT_MOST` of them."""
+        return await self._index.lists.search(term.lower(), FOUND_AT_MOST)
 
     async def tags(self, name: RepositoryName, last: str, limit: int) -> Page[Tag]:
         """Tags after ``last``, in bytewise order; ``limit`` 0 gives none, -1 all. Raises ``NameUnknown``."""

@@ -24,6 +24,7 @@ from entrepot.web.errors import answer_error, answer_fault
 from entrepot.web.exchange import ClientGone, Exchange, Receive, Send
 from entrepot.web.pages import Pages
 from entrepot.web.settings import HttpSettings
+from entrepot.web.v1 import Search
 from entrepot.web.v2.api import Api
 from entrepot.web.v2.routes import find_route
 
@@ -54,14 +55,22 @@ class Done:
     sent: int
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who answers what."""
+
+    api: Api
+    search: Search
+    pages: Pages
+
+
 class Edge:
     """The ASGI application."""
 
     def __init__(
         self,
         registry: Registry,
-        api: Api,
-        pages: Pages,
+        parts: Parts,
         settings: HttpSettings,
         board: HealthBoard,
         metrics: RequestMetrics,
@@ -69,8 +78,7 @@ class Edge:
         log: Logger,
     ) -> None:
         self._registry = registry
-        self._api = api
-        self._pages = pages
+        self._parts = parts
         self._prefix = settings.prefix.rstrip("/")
         self._headers = {_canonical(name): ", ".join(values) for name, values in settings.headers.items()}
         quick = {"X-Content-Type-Options": "nosniff", **dict([VERSION_HEADER]), **self._headers}
@@ -154,10 +162,13 @@ class Edge:
             exchange.extra.update([VERSION_HEADER, *self._headers.items()])
             self._require_health()
             route = find_route(path)
-            return HANDLERS[route.kind], lambda: self._api.handle(exchange, route)
+            return HANDLERS[route.kind], lambda: self._parts.api.handle(exchange, route)
+        if path == "/_ping" or path.startswith("/v1/"):
+            self._require_health()
+            return "search", lambda: self._parts.search.handle(exchange, path)
         if path not in {"/healthz", "/readyz"}:
             self._require_health()
-        return "page", lambda: self._pages.handle(exchange, path)
+        return "page", lambda: self._parts.pages.handle(exchange, path)
 
     def _require_health(self) -> None:
         if self._board.blocked:
