@@ -103,5 +103,5 @@ def test_podman_search(containers: Containers, reference: str, repository: str, 
     host, _, name = reference.partition("/")
     found = containers.podman("search", PLAIN_HTTP, "--format", "{{.Name}}", f"{host}/{name[1:]}")
     assert reference in found.splitlines()
-    tags = containers.podman("search", PLAIN_HTTP, "--list-tags", "--format", "{{.Tag}}", reference)
-    assert tags.split() == ["1.0"]
+    tags = containers.podman("search", PLAIN_HTTP, "--list-tags", reference)
+    assert [line.split() for line in tags.splitlines()] == [["NAME", "TAG"], [reference, "1.0"]]
