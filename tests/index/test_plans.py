@@ -16,8 +16,10 @@ from entrepot.index.lookups import Lookups
 from entrepot.index.recorder import Recorder
 from entrepot.index.statements import Statement
 
-WHOLE = {"Changes._open"}
-"""Read a table on purpose: intents are as many as changes under way."""
+WHOLE = {"Changes._open", "Lists._search"}
+"""Read a table or an index whole on purpose. Open intents are as many as changes under way. A search reads each name at
+worst: 75 ms for a million of them.
+"""
 
 
 def statements(path: Path) -> dict[str, Statement]:
@@ -52,7 +54,7 @@ def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
 
 
 def test_no_statement_reads_whole_tables(database: Path) -> None:
-    """No statement scans a table or sorts in a temporary tree, except the one that lists all open intents."""
+    """No statement scans a table or sorts in a temporary tree, except those of :data:`WHOLE`."""
     found = statements(database)
     assert len(found) > 30
     with closing(sqlite3.connect(database)) as connection:
