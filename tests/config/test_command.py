@@ -48,7 +48,8 @@ def test_unknown_keys_are_errors() -> None:
     done = check(str(FILES / "anchors.yml"), REGISTRY_PORT="x")
     assert done.exit_code == 1
     assert "x-check" in done.stderr
-    assert "REGISTRY_PORT" in done.stderr
+    assert "error: REGISTRY_PORT: found an unknown variable; `entrepot serve` would ignore it; " in done.stderr
+    assert "it is ignored" not in done.stderr
     assert done.stdout == ""
 
 

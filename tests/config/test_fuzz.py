@@ -57,7 +57,7 @@ def loads(text: str | bytes, environ: dict[str, str]) -> None:
         found = outcome(file, environ)
     if isinstance(found, ConfigurationError):
         assert found.mistakes
-        assert len(str(found).splitlines()) == len(found.mistakes)
+        assert len(str(found).splitlines()) == len(found.mistakes) + len(found.unknown)
         printed = str(found)
     else:
         assert found.effective

@@ -138,3 +138,12 @@ def test_unknown_keys_travel_with_mistakes(tmp_path: Path) -> None:
         load(file, {})
     assert [mistake.key for mistake in caught.value.mistakes] == ["storage"]
     assert ["did you mean storage?" in str(unknown) for unknown in caught.value.unknown] == [True]
+    first, second = str(caught.value).splitlines()
+    assert "no storage driver" in first
+    assert second == f"{file}:2: storge: found an unknown key; `entrepot serve` would ignore it; did you mean storage?"
+
+
+def test_mistakes_without_unknown_keys(stop: Stop) -> None:
+    """Nothing is added where nothing is unknown."""
+    mistakes = stop("version: 0.1\nstorage: {}\n")
+    assert str(ConfigurationError(mistakes)) == str(mistakes[0])

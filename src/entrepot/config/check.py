@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from entrepot.config.kinds import Unfit
-from entrepot.config.mistakes import Mistake
+from entrepot.config.mistakes import Mistake, Unknown
 from entrepot.config.nodes import DEFAULT, Listing, Node, Origin, Scalar, Table, is_null
 from entrepot.config.redact import HIDDEN, described, flow, nature, shown
 from entrepot.config.schema import Branch, Key, nearest
@@ -44,7 +44,7 @@ class Checked:
     reads: dict[str, Read] = field(default_factory=dict)
     lists: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
-    unknown: list[Mistake] = field(default_factory=list)
+    unknown: list[Unknown] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,8 @@ def _shown(node: Node, key: Key, value: object) -> str:
     return shown(str(value)) if isinstance(value, str | Path) else flow(node)
 
 
-def _unknown(node: Node, branch: Branch, name: str, path: str) -> Mistake:
+def _unknown(node: Node, branch: Branch, name: str, path: str) -> Unknown:
     near = nearest(name, branch.children)
     suggestion = "" if near is None else f"{path.rpartition('.')[0]}.{near}".lstrip(".")
-    advice = "it is ignored" + (f"; did you mean {suggestion}?" if suggestion else "")
-    return Mistake(node.origin, shown(path), "an unknown key", advice)
+    advice = f"did you mean {suggestion}?" if suggestion else ""
+    return Unknown(node.origin, shown(path), "an unknown key", advice)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from entrepot.config.document import DocumentError, parse
 from entrepot.config.kinds import Form, Kind
-from entrepot.config.mistakes import Mistake
+from entrepot.config.mistakes import Mistake, Unknown
 from entrepot.config.nodes import DEFAULT, NULLS, Listing, Node, Origin, Scalar, Table
 from entrepot.config.refusals import asks
 from entrepot.config.schema import Branch, nearest
@@ -36,7 +36,7 @@ class Overlaid:
     """The tree after all variables, the variables that name nothing we know, and those that cannot be."""
 
     root: Table
-    unknown: tuple[Mistake, ...]
+    unknown: tuple[Unknown, ...]
     mistakes: tuple[Mistake, ...]
 
 
@@ -61,13 +61,13 @@ class _Refused(Exception):
 def overlay(root: Table, environ: Mapping[str, str], schema: Branch) -> Overlaid:
     """``root`` with every ``REGISTRY_*`` variable applied."""
     root = expanded(root)
-    unknown: list[Mistake] = []
+    unknown: list[Unknown] = []
     mistakes: list[Mistake] = []
     for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in _SILENT):
         origin = Origin(variable=name)
         target = _locate(schema, root, tuple(name.removeprefix(PREFIX).split("_")))
         if target is None or (target.kind is None and _KUBERNETES.fullmatch(name)):
-            unknown.append(Mistake(origin, "", "an unknown variable", _remedy(name, schema)))
+            unknown.append(Unknown(origin, "", "an unknown variable", _remedy(name, schema)))
             continue
         try:
             root = expanded(_applied(root, target, _value(environ[name], target.kind, origin)))
@@ -91,11 +91,11 @@ def expanded(root: Table) -> Table:
 def _remedy(name: str, schema: Branch) -> str:
     if _KUBERNETES.fullmatch(name):
         return (
-            "it is ignored; Kubernetes sets such variables for a service of this name (enableServiceLinks: false in "
+            "Kubernetes sets such variables for a service of this name (enableServiceLinks: false in "
             "the pod stops that); the address to listen on is REGISTRY_HTTP_ADDR"
         )
     near = nearest(name, (PREFIX + known for known in schema.variables()), cutoff=0.75)
-    return "it is ignored" if near is None else f"it is ignored; did you mean {near}?"
+    return "" if near is None else f"did you mean {near}?"
 
 
 def _locate(branch: Branch, node: Node | None, parts: tuple[str, ...]) -> _Target | None:

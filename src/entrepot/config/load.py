@@ -16,8 +16,8 @@ from entrepot.config.effective import effective
 from entrepot.config.embedded import EMBEDDED
 from entrepot.config.environment import CONFIGURATION_PATH, overlay
 from entrepot.config.keys import KEYS
-from entrepot.config.mistakes import ConfigurationError, Mistake
-from entrepot.config.nodes import DEFAULT, Origin, Scalar, Table, at, is_empty, is_null
+from entrepot.config.mistakes import ConfigurationError, Mistake, Unknown
+from entrepot.config.nodes import DEFAULT, Listing, Node, Origin, Scalar, Table, at, is_disabled, is_empty, is_null
 from entrepot.config.redact import described, nature, printable
 from entrepot.config.refusals import refusals
 from entrepot.config.schema import tree
@@ -41,7 +41,7 @@ class Loaded:
     settings: Settings
     warnings: tuple[str, ...]
     effective: tuple[Entry, ...]
-    unknown: tuple[Mistake, ...]
+    unknown: tuple[Unknown, ...]
     config_path: Path | None
     ignored_config: Path | None
 
@@ -64,7 +64,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     unknown = (*checked.unknown, *overlaid.unknown)
     if mistakes:
         raise ConfigurationError(_in_order(mistakes), unknown)
-    warnings = (*composition.warnings, *_idle(overlaid.root), *_further(document, path), *map(str, unknown))
+    warnings = (
+        *composition.warnings,
+        *_idle(overlaid.root),
+        *_further(document, path),
+        *(name.warning for name in unknown),
+    )
     return Loaded(
         settings=settings,
         warnings=tuple(map(printable, warnings)),
@@ -132,8 +137,13 @@ def _in_order(mistakes: list[Mistake]) -> tuple[Mistake, ...]:
 def _idle(root: Table) -> tuple[str, ...]:
     """One warning for all sections that are understood and do nothing."""
     nodes = [(section, at(root, section)) for section in _IDLE_SECTIONS]
-    idle = [f"{section} ({node.origin})" for section, node in nodes if node is not None and not is_empty(node)]
+    idle = [f"{section} ({node.origin})" for section, node in nodes if node is not None and _works(node)]
     return (f"these sections are understood but do nothing yet: {', '.join(idle)}",) if idle else ()
+
+
+def _works(node: Node) -> bool:
+    """Whether distribution would do anything with a section; hooks may all be disabled."""
+    return not is_empty(node) and not (isinstance(node, Listing) and all(map(is_disabled, node.items)))
 
 
 def _further(document: Document, path: Path | None) -> tuple[str, ...]:

@@ -32,17 +32,33 @@ class Mistake:
         return self.origin.variable
 
     def __str__(self) -> str:
+        return self._sentence(self.allowed)
+
+    def _sentence(self, *advice: str) -> str:
         named = f"{self.key}: " if self.key else ""
-        return printable(f"{self.origin}: {named}found {self.found}; {self.allowed}")
+        return printable(f"{self.origin}: {named}found {'; '.join(filter(None, (self.found, *advice)))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Mistake):
+    """A name that nobody knows. A start goes on without it; ``allowed`` is advice, empty where there is none."""
+
+    def __str__(self) -> str:
+        return self._sentence("`entrepot serve` would ignore it", self.allowed)
+
+    @property
+    def warning(self) -> str:
+        """What a start says of it."""
+        return self._sentence("it is ignored", self.allowed)
 
 
 class ConfigurationError(Exception):
     """The configuration cannot be started on. ``unknown`` names keys that are ignored, which may be the cause."""
 
-    def __init__(self, mistakes: tuple[Mistake, ...], unknown: tuple[Mistake, ...] = ()) -> None:
+    def __init__(self, mistakes: tuple[Mistake, ...], unknown: tuple[Unknown, ...] = ()) -> None:
         super().__init__(mistakes, unknown)
         self.mistakes = mistakes
         self.unknown = unknown
 
     def __str__(self) -> str:
-        return "\n".join(str(mistake) for mistake in self.mistakes)
+        return "\n".join(str(mistake) for mistake in (*self.mistakes, *self.unknown))

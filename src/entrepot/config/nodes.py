@@ -78,6 +78,12 @@ def is_empty(node: Node) -> bool:
     return all(is_empty(entry) for entry in node.entries.values())
 
 
+def is_disabled(node: Node) -> bool:
+    """An entry of a list that says ``disabled: true``."""
+    disabled = at(node, "disabled")
+    return disabled is not None and not is_empty(disabled)
+
+
 def at(root: Node | None, path: str) -> Node | None:
     """The node at a dotted path of map keys."""
     for name in path.split("."):

@@ -4,11 +4,11 @@
 Ignoring them would serve, open to all, what someone meant to protect, or write it where nobody will look for it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from entrepot.config.drivers import IMPLEMENTED_DRIVERS, NOT_DRIVERS
 from entrepot.config.mistakes import Mistake
-from entrepot.config.nodes import Listing, Node, Scalar, Table, at, is_empty, is_null
+from entrepot.config.nodes import Listing, Node, Scalar, Table, at, is_disabled, is_empty, is_null
 from entrepot.config.schema import Branch, nearest
 
 _SECTIONS = {
@@ -75,18 +75,16 @@ def _instead(name: str, known: Iterable[str]) -> str:
 def _storage(root: Table, known: Branch) -> Iterator[Mistake]:
     section = root.entries.get("storage")
     entries = section.entries if isinstance(section, Table) else {}
-    drivers = {name: node for name, node in entries.items() if name not in NOT_DRIVERS}
+    named = {name: node for name, node in entries.items() if name not in NOT_DRIVERS}
+    # Every name but a few is taken for a driver, so a misspelt one of these few would be, too.
+    misspelt = {name: near for name in named if (near := _meant(name, known)) is not None}
+    drivers = {name: node for name, node in named.items() if name not in misspelt}
     if not drivers and (section is None or is_null(section) or isinstance(section, Table)):
         origin = root.origin if section is None else section.origin
         yield Mistake(origin, "storage", "no storage driver", "name one: storage: {filesystem: {rootdirectory: /path}}")
-    if len(drivers) > 1:
-        names = ", ".join(f"{name} ({node.origin})" for name, node in drivers.items())
-        yield Mistake(
-            next(reversed(drivers.values())).origin,
-            "storage",
-            f"several storage drivers: {names}",
-            "allowed: exactly one; the variable REGISTRY_STORAGE=NAME replaces the whole section of the file",
-        )
+    for name, near in misspelt.items():
+        yield Mistake(named[name].origin, f"storage.{name}", "an unknown key", f"did you mean storage.{near}?")
+    yield from _several(drivers, known)
     for name, node in drivers.items():
         if name not in known.children:
             words = [word for word in known.children if word not in NOT_DRIVERS]
@@ -96,12 +94,30 @@ def _storage(root: Table, known: Branch) -> Iterator[Mistake]:
             yield Mistake(node.origin, f"storage.{name}", f"a storage driver that {_UNIMPLEMENTED}", advice)
 
 
+def _meant(name: str, known: Branch) -> str | None:
+    """The key beside the drivers that an unknown name below ``storage`` is most like."""
+    near = None if name in known.children else nearest(name, known.children)
+    return near if near in NOT_DRIVERS else None
+
+
+def _several(drivers: Mapping[str, Node], known: Branch) -> Iterator[Mistake]:
+    """More than one driver; beside a single known one, that the others are unknown says enough."""
+    if len(drivers) < 2 or len(drivers.keys() & known.children.keys()) == 1:
+        return
+    names = ", ".join(f"{name} ({node.origin})" for name, node in drivers.items())
+    yield Mistake(
+        list(drivers.values())[-1].origin,
+        "storage",
+        f"several storage drivers: {names}",
+        "allowed: exactly one; the variable REGISTRY_STORAGE=NAME replaces the whole section of the file",
+    )
+
+
 def _middleware(root: Table) -> Iterator[Mistake]:
     section = root.entries.get("middleware")
     for place, entries in section.entries.items() if isinstance(section, Table) else ():
         for index, entry in enumerate(entries.items if isinstance(entries, Listing) else ()):
-            disabled = at(entry, "disabled")
-            if not is_empty(entry) and (disabled is None or is_empty(disabled)):
+            if not is_empty(entry) and not is_disabled(entry):
                 key = f"middleware.{place}[{index}]"
                 advice = "remove it, or write disabled: true"
                 yield Mistake(entry.origin, key, f"a middleware that {_UNIMPLEMENTED}", advice)
