@@ -75,6 +75,20 @@ def test_text_that_is_not_yaml(text: str, line: int) -> None:
     assert allowed
 
 
+@pytest.mark.parametrize("text", ["a:\n\tb: 2\n", "a:\n  b: 1\n  \tc: 2\n", "a: {\n\tb: 1\n}\n", "\ta: 1\n"])
+def test_tabs_that_indent(text: str) -> None:
+    """Editors write them, and nobody sees them."""
+    ((_, what, allowed),) = reasons(text)
+    assert (what, allowed) == ("a tab", "indent with spaces")
+
+
+def test_tabs_elsewhere() -> None:
+    """Between words they are refused in other words; inside texts they stay."""
+    assert reasons("a:\tb\n") == [(1, "a tab", "write spaces in its place")]
+    assert at(tree("a: 'b\tc'\n"), "a") == Scalar("b\tc", plain=False, origin=Origin(line=1))
+    assert "'@'" in reasons("a: @b\n")[0][1]
+
+
 def test_reasons_hold_no_values() -> None:
     """A syntax error beside a password does not print the password."""
     for text in ("password: *hunter2hunter2\n", "password: !hunter2!x y\n", "password: 'hunter2\n", "a: @hunter2\n"):

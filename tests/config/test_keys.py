@@ -54,9 +54,13 @@ MEANINGS: list[tuple[str, str, Look, object]] = [
     ("http.addr", "'[::]:5000'", lambda s: s.http.address, TcpAddress("::", 5000)),
     ("http", "{net: unix, addr: /run/r.sock}", lambda s: str(getattr(s.http.address, "path", "")), "/run/r.sock"),
     ("http", "{net: tcp}", lambda s: s.http.address, TcpAddress("127.0.0.1", 5000)),
+    ("http", "{addr: ''}", lambda s: s.http.address, TcpAddress("127.0.0.1", 5000)),
+    ("http", "{addr: }", lambda s: s.http.address, TcpAddress("127.0.0.1", 5000)),
+    ("http.addr", "':0'", lambda s: s.http.address, TcpAddress("", 0)),
     ("http.host", "https://r.example.com/base/", lambda s: s.http.host, "https://r.example.com/base/"),
     ("http.host", "''", lambda s: s.http.host, None),
     ("http.prefix", "/registry/", lambda s: s.http.prefix, "/registry/"),
+    ("http.prefix", "/a/registry", lambda s: s.http.prefix, "/a/registry/"),
     ("http.relativeurls", "true", lambda s: s.http.relativeurls, True),
     ("http.draintimeout", "1m", lambda s: s.http.draintimeout, 60.0),
     ("http.draintimeout", "0", lambda s: s.http.draintimeout, 0.0),
@@ -65,8 +69,14 @@ MEANINGS: list[tuple[str, str, Look, object]] = [
     ("http.http2.disabled", "true", lambda s: s.http.http2_disabled, True),
     ("http.h2c.enabled", "true", lambda s: s.http.h2c_enabled, True),
     ("http.debug", "{addr: 'localhost:5001'}", lambda s: s.telemetry.debug.addr, "localhost:5001"),
-    ("http.debug.prometheus", "{enabled: true, path: /m}", lambda s: s.telemetry.debug.prometheus_path, "/m"),
+    ("http", "{addr: 'a:1', debug: {addr: 'a:2'}}", lambda s: s.telemetry.debug.addr, "a:2"),
+    ("http", "{addr: 'a:1', debug: {addr: 'b:1'}}", lambda s: s.telemetry.debug.addr, "b:1"),
+    ("http", "{addr: ':0', debug: {addr: ':0'}}", lambda s: s.telemetry.debug.addr, ":0"),
+    ("http", "{net: unix, addr: /run/r, debug: {addr: ':5000'}}", lambda s: s.telemetry.debug.addr, ":5000"),
+    ("http.debug", "{addr: ':2', prometheus: {enabled: true}}", lambda s: s.telemetry.debug.prometheus_enabled, True),
+    ("http.debug.prometheus", "{enabled: false, path: /m}", lambda s: s.telemetry.debug.prometheus_path, "/m"),
     ("log.hooks", "[{type: mail, disabled: true}, {disabled: yes}]", lambda s: s.telemetry.log.level, "info"),
+    ("health.tcp", "[{addr: ':5432'}]", lambda s: s.telemetry.health.tcp[0].addr, ":5432"),
     ("health.storagedriver.interval", "0", lambda s: s.telemetry.health.storagedriver.interval, 10.0),
     ("validation.disabled", "true", lambda s: s.registry.validation.disabled, True),
     ("validation.enabled", "false", lambda s: s.registry.validation.disabled, False),
@@ -149,14 +159,26 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [
     ("http.host", "ftp://r.example.com", "http.host", "ftp://", "http:// or https://"),
     ("http.host", "'https://r.example.com:x'", "http.host", "https://", "http:// or https://"),
     ("http.host", "'https://r.example.com/?a=b'", "http.host", "https://", "without ? and #"),
-    ("http.prefix", "/registry", "http.prefix", "/registry", "begins and ends with /"),
+    ("http", "{net: unix}", "http.addr", "nothing", "the path of a socket file"),
+    ("http", "{net: unix, addr: [a]}", "http.addr", "a list", "a string"),
+    ("http", "{net: unix, addr: ''}", "http.addr", "nothing", "the path of a socket file"),
+    ("http.prefix", "registry", "http.prefix", "registry", "begins with /"),
     ("http.draintimeout", "-1s", "http.draintimeout", "-1s", "no negative duration"),
     ("http.draintimeout", "soon", "http.draintimeout", "soon", "a duration such as 30s"),
-    ("http.headers", "{X-A: nosniff}", "http.headers", "a single value", "a list of values"),
-    ("http.headers", '{X-A: ["a\\r\\nb"]}', "http.headers", "a list", "line breaks"),
-    ("http.headers", "{X A: [b]}", "http.headers", "a list", "letters, digits and hyphens"),
-    ("http.headers", "{Content-Length: ['1']}", "http.headers", "a list", "frames each answer"),
-    ("http.debug.addr", "localhost", "http.debug.addr", "localhost", "host:port"),
+    ("http.headers", "{X-A: nosniff}", "http.headers.X-A", "nosniff", "a list of values, such as X-A: [nosniff]"),
+    ("http.headers", "{X-A: 'GET, PUT'}", "http.headers.X-A", 'the string "GET, PUT"', 'such as X-A: ["GET, PUT"]'),
+    ("http.headers", "{X-A: {b: c}}", "http.headers.X-A", "a map", "such as X-Frame-Options: [deny]"),
+    ("http.headers", "{X-A: }", "http.headers.X-A", "nothing", "such as X-Frame-Options: [deny]"),
+    ("http.headers", "{X-A: [b, [c]]}", "http.headers.X-A", "a list", "strings"),
+    ("http.headers", '{X-A: [b, "a\\r\\nb"]}', "http.headers.X-A", r'the string "a\r\nb"', "line breaks"),
+    ("http.headers", "{X-A: [a], 'X B': [b]}", "http.headers.X B", "the name X B", "letters, digits and hyphens"),
+    ("http.headers", "{Content-Length: ['1']}", "http.headers.Content-Length", "the name", "frames each answer"),
+    ("http.headers", "{Authorization: abc}", "http.headers.Authorization", "a single value", "Authorization: [***]"),
+    ("health.http", "[{uri: 'http://a', headers: {B: c}}]", "health.http[0].headers.B", "c", "such as B: [c]"),
+    ("http.debug.addr", "localhost", "http.debug.addr", "localhost", "host:port, such as :5000"),
+    ("http.debug.addr", "':1'", "http.debug.addr", ":1", "another port than http.addr's"),
+    ("http", "{debug: {addr: '127.0.0.1:5000'}}", "http.debug.addr", "127.0.0.1:5000", "another port than"),
+    ("http", "{addr: '[::1]:7', debug: {addr: '[0::1]:7'}}", "http.debug.addr", "[0::1]:7", "another port than"),
     ("http.debug.prometheus.path", "metrics", "http.debug.prometheus.path", "metrics", "begins with /"),
     ("health.storagedriver.interval", "10", "health.storagedriver.interval", "10", "means nanoseconds"),
     ("health.storagedriver.threshold", "-1", "health.storagedriver.threshold", "-1", "at least 0"),
@@ -165,7 +187,7 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [
     ("health.file", "[{interval: 1s}]", "health.file[0].file", "nothing", "is needed"),
     ("health.http", "[{uri: 'server/path'}]", "health.http[0].uri", "server/path", "http://"),
     ("health.http", "[{uri: 'http://a', statuscode: 999}]", "health.http[0].statuscode", "999", "at most 599"),
-    ("health.tcp", "[{addr: a}]", "health.tcp[0].addr", "a", "host:port"),
+    ("health.tcp", "[{addr: a}]", "health.tcp[0].addr", "a", "host:port, such as 127.0.0.1:5432"),
     ("health.tcp", "[{}]", "health.tcp[0].addr", "nothing", "is needed"),
     ("validation.manifests.urls.allow", "['(']", "validation.manifests.urls.allow", '"("', "a regular expression"),
     ("validation.manifests.urls.deny", "x", "validation.manifests.urls.deny", "x", "a list of regular expressions"),
@@ -209,6 +231,13 @@ def test_what_cannot_be(
     assert mistake.file is not None
     assert mistake.line == 1
     assert str(mistake) == f"{mistake.file}:1: {mistake.key}: found {mistake.found}; {mistake.allowed}"
+
+
+@pytest.mark.parametrize(("value", "found"), [("-3", "-3"), ("'-3'", 'the string "-3"')])
+def test_negative_numbers_are_no_strings(stop: Stop, setting: Setting, value: str, found: str) -> None:
+    """A number is shown as one, and a string as one."""
+    (mistake,) = stop(setting("tags.maxtags", value))
+    assert mistake.found == found
 
 
 def test_all_mistakes_at_once(stop: Stop) -> None:
@@ -257,6 +286,7 @@ def test_unknown_keys(start: Start, setting: Setting, key: str, value: str, name
         ("http.host", "registry.example.com", "no scheme"),
         ("http.host", "registry.example.com:5000", "no scheme"),
         ("http.draintimeout", "30", "nanoseconds"),
+        ("http.debug.prometheus.enabled", "true", "without http.debug.addr"),
         ("log.hooks", "[{type: mail, disabled: true}, {type: mail}]", "do nothing yet"),
         ("log.hooks", "[{type: mail, disabled: false}]", "do nothing yet"),
     ],

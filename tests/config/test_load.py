@@ -147,3 +147,10 @@ def test_mistakes_without_unknown_keys(stop: Stop) -> None:
     """Nothing is added where nothing is unknown."""
     mistakes = stop("version: 0.1\nstorage: {}\n")
     assert str(ConfigurationError(mistakes)) == str(mistakes[0])
+
+
+def test_an_empty_address_is_none(start: Start) -> None:
+    """It is as absent: the default counts, and nobody else is named for it."""
+    loaded = start("version: 0.1\nstorage: inmemory\nhttp: {addr: ''}\n")
+    shown = {entry.key: (entry.value, entry.source) for entry in loaded.effective}
+    assert shown["http.addr"] == ("127.0.0.1:5000", "default")

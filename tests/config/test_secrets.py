@@ -59,6 +59,11 @@ def test_files_that_stop(name: str) -> None:
         ("http: {headers: {Authorization: [hunter2]}}", {}),
         ("http: {headers: {X-Api-Key: [hunter2], Set-Cookie: [hunter2]}}", {}),
         ('http: {headers: {Authorization: ["hunter2\\n"]}}', {}),
+        ("http: {headers: {Authorization: {hunter2: hunter2}}}", {}),
+        ("http: {headers: {'Authorization: Bearer hunter2': }}", {}),
+        ("http: {headers: {X-Auth-Token: [a, 'hunter2\u2115']}}", {}),
+        ("health: {http: [{uri: 'http://a', headers: {Authorization: hunter2}}]}", {}),
+        ("", {"REGISTRY_HTTP_HEADERS_AUTHORIZATION": "hunter2"}),
         ("http: {host: 'ftp://a:hunter2@b'}", {}),
         ("http: {host: 'https://a:hunter2@b/'}", {}),
         ("log: {fields: {password: hunter2, nested: {apiKey: hunter2}}}", {}),
@@ -100,6 +105,25 @@ def test_names_of_secrets(name: str) -> None:
 def test_names_of_others(name: str) -> None:
     """Names that merely resemble."""
     assert not is_secret(name)
+
+
+def test_headers_that_are_no_secret_are_shown(start: Start) -> None:
+    """A mistake in one names it and what it holds; that of a secret only its name."""
+    assert "http.headers.X-A: found shown;" in output(f"{HEAD}http: {{headers: {{X-A: shown}}}}\n", {}, start)
+    printed = output(f"{HEAD}http: {{headers: {{'Authorization: Bearer hunter2': [a]}}}}\n", {}, start)
+    assert "http.headers.Authorization ***: found the name Authorization ***;" in printed
+
+
+@pytest.mark.parametrize(("text", "printed"), [("-3", "-3"), ("-1.5", "-1.5"), ("- a", '"- a"'), ("-", '"-"')])
+def test_negative_numbers_are_shown_as_written(text: str, printed: str) -> None:
+    """What begins with a minus is no string for that; an entry of a list would be read as something else."""
+    assert shown(text) == printed
+
+
+def test_strings_are_escaped_once() -> None:
+    """Line breaks in quoted texts stay readable."""
+    assert described(Scalar("a\nb", plain=False, origin=DEFAULT)) == r'the string "a\nb"'
+    assert described(Scalar("a b", plain=False, origin=DEFAULT)) == 'the string "a b"'
 
 
 def test_values_cannot_forge_lines(stop: Stop) -> None:

@@ -132,16 +132,34 @@ def test_postgresql_is_named() -> None:
         values.sqlite_url("postgresql://db/registry")
 
 
-@pytest.mark.parametrize("text", ["/", "/registry/", "/a/b-c/"])
-def test_prefixes(text: str) -> None:
-    """Prefixes begin and end with a slash."""
-    assert values.prefix(text) == text
+@pytest.mark.parametrize(("text", "address"), [("db:5432", "db:5432"), ("[::1]:1", "[::1]:1"), (":5000", ":5000")])
+def test_addresses_of_peers(text: str, address: str) -> None:
+    """Unchanged; without a host this machine is meant, as in Go."""
+    assert values.peer_text(text) == address
 
 
-@pytest.mark.parametrize("text", ["", "registry", "/registry", "registry/", "//", "/a//b/", "/../", "/a b/", "/a?/"])
+@pytest.mark.parametrize("text", ["5432", "db", "::1:5432", "[x]:1", "a b:1", "db:x"])
+def test_addresses_of_peers_refused(text: str) -> None:
+    """An example to connect to has a host; one to listen on need not."""
+    with pytest.raises(ValueError, match=r"such as 127\.0\.0\.1:5432"):
+        values.peer_text(text)
+    with pytest.raises(ValueError, match="such as :5000"):
+        values.address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [("/", "/"), ("/registry/", "/registry/"), ("/a/b-c/", "/a/b-c/"), ("/registry", "/registry/"), ("/a/b", "/a/b/")],
+)
+def test_prefixes(text: str, prefix: str) -> None:
+    """Prefixes begin with a slash; a missing one at the end is added."""
+    assert values.prefix(text) == prefix
+
+
+@pytest.mark.parametrize("text", ["", "registry", "registry/", "//", "/a//b/", "/../", "/..", "/a b/", "/a b", "/a?/"])
 def test_prefixes_refused(text: str) -> None:
     """Others could never match a request."""
-    with pytest.raises(ValueError, match="begins and ends with /"):
+    with pytest.raises(ValueError, match="begins with /, such as /registry/"):
         values.prefix(text)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from entrepot.config.kinds import Unfit
+from entrepot.config.kinds import Unfit, UnfitEntry
 from entrepot.config.mistakes import Mistake, Unknown
 from entrepot.config.nodes import DEFAULT, Listing, Node, Origin, Scalar, Table, is_null
 from entrepot.config.redact import HIDDEN, described, flow, nature, shown
@@ -146,13 +146,17 @@ def _list(node: Node, item: Branch, path: str, checked: Checked) -> None:
 def _read(node: Node, key: Key, path: str, checked: Checked) -> None:
     try:
         value = key.kind.read(node)
+    except UnfitEntry as unfit:
+        checked.mistakes.append(Mistake(unfit.node.origin, f"{path}.{unfit.name}", unfit.found, unfit.allowed))
+        return
     except Unfit as unfit:
         # In maps of open names (headers, options) a misplaced value may be a secret too.
         shows = described if not key.kind.open else nature
         found = "a value that is not shown" if key.secret else shows(unfit.node)
         checked.mistakes.append(Mistake(unfit.node.origin, path, found, unfit.allowed))
         return
-    checked.reads[path] = Read(key, value, _shown(node, key, value), node.origin)
+    if value is not None:
+        checked.reads[path] = Read(key, value, _shown(node, key, value), node.origin)
 
 
 def _shown(node: Node, key: Key, value: object) -> str:

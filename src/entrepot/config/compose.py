@@ -7,6 +7,7 @@ from typing import cast
 
 from entrepot.config.compose_telemetry import telemetry
 from entrepot.config.composition import Composition
+from entrepot.config.nodes import DEFAULT
 from entrepot.config.settings import Settings
 from entrepot.config.values import address, header_value, http_url, path, url
 from entrepot.index.settings import IndexSettings
@@ -23,13 +24,16 @@ _MOST_ENTRIES = 1000
 def compose(composition: Composition, drivers: frozenset[str]) -> Settings:
     """All rooms; ``drivers`` are the names of the storage drivers that the configuration holds."""
     view = composition.view
+    http = _http(composition)
+    watched = telemetry(composition)
+    _keep_apart(composition, http.address, watched.debug.addr)
     return Settings(
-        telemetry=telemetry(composition),
+        telemetry=watched,
         storage=_storage(composition, drivers),
         index=IndexSettings(view.find("index.url", str)),
         registry=_registry(composition),
         jobs=_jobs(composition),
-        http=_http(composition),
+        http=http,
     )
 
 
@@ -103,9 +107,19 @@ def _address(composition: Composition) -> TcpAddress | UnixAddress:
     view = composition.view
     nowhere = TcpAddress("", 0)
     if view.word("http.net", ("tcp", "unix")) == "unix":
+        said = view.said("http.addr")
+        if said is None or said.origin == DEFAULT:
+            composition.missing("http.addr", "http.net", "the path of a socket file, for http.net is unix")
+            return nowhere
         socket = composition.converted("http.addr", _socket)
         return nowhere if socket is None else UnixAddress(socket)
     return composition.converted("http.addr", _tcp_address) or nowhere
+
+
+def _keep_apart(composition: Composition, served: TcpAddress | UnixAddress, debug: str | None) -> None:
+    """The second server would not start on the port of the first. Port 0 is another one each time."""
+    if debug is not None and isinstance(served, TcpAddress) and served.port and address(debug) == served:
+        composition.wrong("http.debug.addr", "another port than http.addr's")
 
 
 def _tcp_address(text: str) -> TcpAddress:

@@ -76,8 +76,12 @@ def _http_check(composition: Composition, item: View) -> HttpCheck:
 
 def _debug(composition: Composition) -> DebugSettings:
     view = composition.view
+    addr = composition.converted("http.debug.addr", address_text)
+    enabled = view.get("http.debug.prometheus.enabled", bool)
+    if enabled and addr is None:
+        composition.warn("http.debug.prometheus.enabled", "metrics are served nowhere without http.debug.addr")
     return DebugSettings(
-        addr=composition.converted("http.debug.addr", address_text),
-        prometheus_enabled=view.get("http.debug.prometheus.enabled", bool),
+        addr=addr,
+        prometheus_enabled=enabled,
         prometheus_path=view.get("http.debug.prometheus.path", str) or "/metrics",
     )

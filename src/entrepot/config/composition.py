@@ -26,6 +26,13 @@ class Composition:
         origin, found = (DEFAULT, "nothing") if said is None else (said.origin, said.shown)
         self.mistakes.append(Mistake(origin, key, found, f"allowed: {allowed}"))
 
+    def missing(self, key: str, because: str, allowed: str) -> None:
+        """``key`` is needed beside what was said of ``because``, and was not said (not even wrongly)."""
+        said = self.view.said(because)
+        origin = DEFAULT if said is None else said.origin
+        if not any(mistake.key == key for mistake in self.view.checked.mistakes):
+            self.mistakes.append(Mistake(origin, key, "nothing", f"allowed: {allowed}"))
+
     def warn(self, key: str, sentence: str) -> None:
         """The value of ``key`` has an effect that may surprise."""
         said = self.view.said(key)

@@ -23,6 +23,8 @@ _RESOLVED_TAGS = frozenset({f"{_CORE}int", f"{_CORE}bool", f"{_CORE}float", f"{_
 # What PyYAML raises beside its own errors: escapes beyond Unicode, absurd %YAML directives.
 _READER_ERRORS = (yaml.YAMLError, ValueError, OverflowError)
 
+_TAB = "found character '\\t' that cannot start any token"
+
 
 class DocumentError(Exception):
     """The text is not YAML that we read; one (line, found, allowed) for each reason. Never holds the text's values."""
@@ -96,9 +98,19 @@ def _another(events: Iterator[yaml.Event]) -> bool:
 def _syntax(error: Exception) -> tuple[int, str, str]:
     """Line and reason. PyYAML quotes what it read, which may be a password: only single characters are repeated."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = 1 if mark is None else mark.line + 1
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "a value out of range"
+    if problem == _TAB:
+        return line, "a tab", "indent with spaces" if _indents(mark) else "write spaces in its place"
     reason = re.sub(r"(['\"]).{2,}\1", "something", str(problem))
-    return (1 if mark is None else mark.line + 1), f"text that is not YAML ({reason})", "correct this line"
+    return line, f"text that is not YAML ({reason})", "correct this line"
+
+
+def _indents(mark: object) -> bool:
+    """Whether nothing but white space stands before this place on its line."""
+    if not isinstance(mark, yaml.Mark) or mark.buffer is None:
+        return True
+    return not mark.buffer[mark.pointer - mark.column : mark.pointer].strip()
 
 
 class _Builder:

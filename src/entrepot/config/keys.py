@@ -88,7 +88,7 @@ _PROTECTION = (
 )
 
 _HTTP = (
-    Key("http.addr", kinds.STRING, _DONE, "127.0.0.1:5000"),
+    Key("http.addr", kinds.LISTEN, _DONE, "127.0.0.1:5000"),
     Key("http.net", kinds.choice("tcp", "unix", otherwise="tcp"), _DONE, "tcp"),
     Key("http.host", kinds.STRING, _DONE),
     Key("http.prefix", kinds.PREFIX, _DONE, "/"),
@@ -155,7 +155,7 @@ _HEALTH = (
     Key("health.http[].timeout", _TIMEOUT, _DONE),
     Key("health.http[].interval", _INTERVAL, _DONE, "10s"),
     Key("health.http[].threshold", kinds.COUNT, _DONE, "0"),
-    Key("health.tcp[].addr", kinds.ADDRESS, _DONE),
+    Key("health.tcp[].addr", kinds.PEER, _DONE),
     Key("health.tcp[].timeout", _TIMEOUT, _DONE),
     Key("health.tcp[].interval", _INTERVAL, _DONE, "10s"),
     Key("health.tcp[].threshold", kinds.COUNT, _DONE, "0"),

@@ -13,6 +13,7 @@ from enum import Enum
 
 from entrepot.config import values
 from entrepot.config.nodes import FALSEHOODS, TRUTHS, Listing, Node, Scalar, Table, is_null
+from entrepot.config.redact import HIDDEN, described, is_secret, listed, named, nature
 
 
 class Unfit(Exception):
@@ -22,6 +23,15 @@ class Unfit(Exception):
         super().__init__(allowed)
         self.node = node
         self.allowed = allowed
+
+
+class UnfitEntry(Unfit):
+    """One entry of a map of open names; ``name`` and ``found`` are fit to be printed."""
+
+    def __init__(self, node: Node, allowed: str, name: str, found: str) -> None:
+        super().__init__(node, allowed)
+        self.name = name
+        self.found = found
 
 
 class Form(Enum):
@@ -36,7 +46,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of key; ``name`` is for the documentation.
+    """A type of key; ``name`` is for the documentation. What is read as None is as absent.
 
     ``items`` is the kind of the items of a list; below an ``open`` kind any name may stand.
     """
@@ -180,18 +190,39 @@ def _headers(node: Node) -> object:
 
 
 def _header(name: str, entry: Node, known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    if not isinstance(entry, Listing):
-        raise Unfit(entry, "allowed: a list of values for each header, such as {X-Frame-Options: [deny]}")
     try:
         canonical = values.header_name(name)
-        texts = tuple(values.header_value(_scalar(item, "allowed: strings").text) for item in entry.items)
     except ValueError as error:
-        # The node of the whole header is named and not its text: a header may hold an Authorization.
-        raise Unfit(entry, f"allowed: {error}") from None
+        raise UnfitEntry(entry, f"allowed: {error}", named(name), f"the name {named(name)}") from None
+    if not isinstance(entry, Listing):
+        raise _unfit_header(entry, name, f"allowed: a list of values, such as {_as_list(name, entry)}")
+    texts = tuple(_header_value(name, value) for value in entry.items)
     return {canonical: known.get(canonical, ()) + texts}
 
 
+def _header_value(name: str, node: Node) -> str:
+    if not isinstance(node, Scalar):
+        raise _unfit_header(node, name, "allowed: strings")
+    try:
+        return values.header_value(node.text)
+    except ValueError as error:
+        raise _unfit_header(node, name, f"allowed: {error}") from None
+
+
+def _unfit_header(node: Node, name: str, allowed: str) -> UnfitEntry:
+    """A header may hold an Authorization: its name decides whether the value is shown."""
+    return UnfitEntry(node, allowed, named(name), nature(node) if is_secret(name) else described(node))
+
+
+def _as_list(name: str, entry: Node) -> str:
+    if not isinstance(entry, Scalar) or is_null(entry):
+        return "X-Frame-Options: [deny]"
+    return f"{named(name)}: [{HIDDEN if is_secret(name) else listed(entry.text)}]"
+
+
 STRING = textual("string", "a string", str)
+# Go listens on any free port of all addresses when it is given an empty address, which nobody asks for.
+LISTEN = textual("string", "a string", lambda text: text or None)
 LEVEL = choice("error", "warn", "info", "debug")
 BOOLEAN = Kind("boolean", Form.YAML, _boolean)
 INTEGER = integer()
@@ -207,7 +238,7 @@ FIELDS = Kind("map", Form.YAML, _fields, open=True)
 ANYTHING = Kind("anything", Form.YAML, _anything, open=True)
 PATH = textual("path", "a path", values.path)
 SIZE = textual("size", values.SIZE, values.size)
-ADDRESS = textual("address", values.ADDRESS, values.address_text)
+PEER = textual("address", values.PEER, values.peer_text)
 HTTP_URL = textual("URL", values.HTTP_URL, values.http_url)
 SQLITE_URL = textual("URL", values.SQLITE, values.sqlite_url)
 ROUTE = textual("URL path", values.ROUTE, values.route)

@@ -17,7 +17,9 @@ _SECRET_NAMES = re.compile(
 )
 _USERINFO = re.compile(r"//[^/\s]*@")
 _QUERY = re.compile(r"([?&][^=&\s]*(?:token|secret|passw|key|sig|auth|cred)[^=&\s]*=)[^&#\s]*", re.IGNORECASE)
-_SHOWN_AS_WRITTEN = re.compile(r"[^\s\"'\[\]{},#&*!|>%@`?-]\S*( [^\s#]\S*)*")
+_SHOWN_AS_WRITTEN = re.compile(r"-?[^\s\"'\[\]{},#&*!|>%@`?-]\S*( [^\s#]\S*)*")
+_FLOW = re.compile(r"[,\[\]{}:#\"']")
+_WORD = re.compile(r"[\w-]*")
 _LONGEST = 200
 
 
@@ -41,6 +43,19 @@ def shown(text: str) -> str:
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
+def named(name: str) -> str:
+    """A name that nobody declared. Where it is that of a secret, what follows its first word may be the secret."""
+    word = _WORD.match(name)
+    first = "" if word is None else word[0]
+    return f"{shown(first)} {HIDDEN}" if is_secret(name) and first != name else shown(name)
+
+
+def listed(text: str) -> str:
+    """A text as it may stand in a list in YAML's flow form."""
+    text = shown(text)
+    return text if text.startswith('"') or not _FLOW.search(text) else json.dumps(text, ensure_ascii=False)
+
+
 def described(node: Node) -> str:
     """What was found, for a mistake: the value of a scalar, only the nature of anything larger."""
     if isinstance(node, Table):
@@ -49,7 +64,10 @@ def described(node: Node) -> str:
         return "a list"
     if is_null(node):
         return "nothing"
-    return shown(node.text) if node.plain else f"the string {json.dumps(shown(node.text).strip(chr(34)))}"
+    text = shown(node.text)
+    if node.plain:
+        return text
+    return f"the string {text if text.startswith(chr(34)) else json.dumps(text, ensure_ascii=False)}"
 
 
 def nature(node: Node) -> str:

@@ -34,10 +34,11 @@ INTEGER = "a whole number"
 DURATION = "a duration such as 30s, 10m or 1h30m"
 SIZE = "a size such as 256MiB, or a number of bytes"
 ADDRESS = "host:port, such as :5000, 127.0.0.1:5000 or [::1]:5000"
+PEER = "host:port, such as 127.0.0.1:5432, db.example.com:5432 or [::1]:5432"
 HTTP_URL = "an http:// or https:// address with a host"
 SQLITE = "sqlite:////absolute/path (four slashes)"
 ROUTE = "a path that begins with /, such as /metrics"
-PREFIX = "a path that begins and ends with /, such as /registry/"
+PREFIX = "a path that begins with /, such as /registry/"
 
 
 def integer(text: str) -> int:
@@ -92,32 +93,42 @@ def size(text: str) -> int:
 
 def address(text: str) -> TcpAddress:
     """What Go's net.Listen takes: the host may be missing, the port may not; IPv6 stands in brackets."""
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        raise ValueError(f"{ADDRESS} (the colon is missing)")
-    if host.startswith("[") and host.endswith("]"):
-        host = _ipv6(host[1:-1])
-    elif ":" in host:
-        raise ValueError(f"{ADDRESS} (IPv6 stands in brackets)")
-    elif host and not _HOST.fullmatch(host):
-        raise ValueError(f"{ADDRESS} (the host is not a name or an IP address)")
-    return TcpAddress(host, _port(port))
+    return _address(text, ADDRESS)
 
 
 def address_text(text: str) -> str:
-    """An address that somebody else will resolve, unchanged."""
+    """An address to listen on that somebody else will resolve, unchanged."""
     address(text)
     return text
 
 
-def _ipv6(text: str) -> str:
+def peer_text(text: str) -> str:
+    """An address to connect to, unchanged. Go takes one without host for this machine; the advice names one."""
+    _address(text, PEER)
+    return text
+
+
+def _address(text: str, allowed: str) -> TcpAddress:
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError(f"{allowed} (the colon is missing)")
+    if host.startswith("[") and host.endswith("]"):
+        host = _ipv6(host[1:-1], allowed)
+    elif ":" in host:
+        raise ValueError(f"{allowed} (IPv6 stands in brackets)")
+    elif host and not _HOST.fullmatch(host):
+        raise ValueError(f"{allowed} (the host is not a name or an IP address)")
+    return TcpAddress(host, _port(port, allowed))
+
+
+def _ipv6(text: str, allowed: str) -> str:
     try:
         return str(IPv6Address(text))
     except ValueError:
-        raise ValueError(f"{ADDRESS} (in brackets stands an IPv6 address)") from None
+        raise ValueError(f"{allowed} (in brackets stands an IPv6 address)") from None
 
 
-def _port(text: str) -> int:
+def _port(text: str, allowed: str) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         number = int(text)
         if number > 65535:
@@ -126,7 +137,7 @@ def _port(text: str) -> int:
     try:  # Go knows :http and :https too, from the same list of services
         return socket.getservbyname(text, "tcp")
     except (OSError, ValueError):
-        raise ValueError(f"{ADDRESS} (the port is not a number)") from None
+        raise ValueError(f"{allowed} (the port is not a number)") from None
 
 
 def path(text: str) -> Path:
@@ -174,10 +185,11 @@ def sqlite_url(text: str) -> str:
 
 
 def prefix(text: str) -> str:
-    """A path prefix of all routes."""
-    if not _PREFIX.fullmatch(text) or {".", ".."} & set(text.split("/")):
+    """A path prefix of all routes, with the closing slash that distribution does not ask for either."""
+    closed = text if text.endswith("/") else f"{text}/"
+    if not text or not _PREFIX.fullmatch(closed) or {".", ".."} & set(closed.split("/")):
         raise ValueError(PREFIX)
-    return text
+    return closed
 
 
 def route(text: str) -> str:
@@ -190,10 +202,10 @@ def route(text: str) -> str:
 def header_name(text: str) -> str:
     """A header's name in its canonical form; those that frame a message are not for a configuration to set."""
     if not _TOKEN.fullmatch(text):
-        raise ValueError("names of headers hold letters, digits and hyphens")
+        raise ValueError("letters, digits and hyphens in the names of headers")
     canonical = "-".join(part.capitalize() for part in text.split("-"))
     if canonical in {"Content-Length", "Transfer-Encoding"}:
-        raise ValueError(f"{canonical} frames each answer and cannot be configured")
+        raise ValueError(f"other headers, for {canonical} frames each answer and cannot be configured")
     return canonical
 
 
