@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 help: ## list these verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-serve: $(READY) ## run the registry on 127.0.0.1:5000, data in ./entrepot-data
+serve: $(READY) ## run the registry on 127.0.0.1:5000, data in ./entrepot-data; on a file: make serve CONFIG=/path/config.yml
 	@exec $(BIN)/entrepot serve $(CONFIG)
 
 test: $(READY) ## run the tests; those that lack a program are skipped by name, with how to install it
@@ -34,6 +34,8 @@ clean: ## remove .venv and caches; data stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
+	@command -v $(firstword $(PYTHON)) >/dev/null || { \
+	  echo "$(PYTHON) is not installed. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "entrepot needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
