@@ -71,7 +71,7 @@ def bind(address: TcpAddress | UnixAddress) -> socket.socket:
     """The listening address; raises ``AddressError``."""
     if isinstance(address, UnixAddress):
         return bind_unix(address.path)
-    return bind_tcp(address.host, address.port)
+    return bind_tcp(address.host, address.port, "http.addr")
 
 
 def bind_debug(settings: Settings) -> socket.socket | None:
@@ -80,7 +80,7 @@ def bind_debug(settings: Settings) -> socket.socket | None:
     if addr is None:
         return None
     host, _, port = addr.rpartition(":")
-    listener = bind_tcp(host.strip("[]"), int(port))
+    listener = bind_tcp(host.strip("[]"), int(port), "http.debug.addr")
     listener.listen()
     return listener
 
@@ -131,7 +131,24 @@ def supervise(server: Server, workers: int) -> int:
     children = [Child(f"worker-{number}", partial(_run_worker, server, number)) for number in range(1, workers + 1)]
     if _is_filesystem(server.settings):
         children.append(Child("jobs", partial(_run_jobs, server), first=False))
-    return Supervisor(children, DRAIN_SECONDS if drain is None else drain, server.log).run()
+    try:
+        return Supervisor(
+            children, DRAIN_SECONDS if drain is None else drain, partial(_refuse, server), server.log
+        ).run()
+    finally:
+        if isinstance(server.settings.http.address, UnixAddress):
+            server.settings.http.address.path.unlink(missing_ok=True)
+
+
+def _refuse(server: Server) -> None:
+    """New connections are refused from now on, in all processes: a socket that listens on while nobody accepts would
+    let clients wait.
+    """
+    address = server.settings.http.address
+    if isinstance(address, UnixAddress):
+        address.path.unlink(missing_ok=True)  # before it refuses: from then on a successor may take its place
+    with contextlib.suppress(OSError):
+        server.listener.shutdown(socket.SHUT_RD)
 
 
 def _is_filesystem(settings: Settings) -> bool:

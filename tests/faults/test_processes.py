@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import threading
 import time
 from functools import partial
@@ -106,8 +108,8 @@ def test_a_killed_process_is_started_again_and_no_upload_is_lost(server: Server)
 
 
 def test_a_stop_lets_a_slow_upload_end(server: Server) -> None:
-    """SIGTERM while a body arrives: the rest of it is still taken, the client gets its 201, the server ends with status
-    0, and the blob is there after the next start.
+    """SIGTERM while a body arrives: the rest of it is still taken, the client gets its 201, who connects is refused at
+    once, the server ends with status 0, and the blob is there after the next start.
     """
     content = images.blob(300_000)
     with _client(server) as client:
@@ -118,6 +120,7 @@ def test_a_stop_lets_a_slow_upload_end(server: Server) -> None:
             until(lambda: _arrived(server) > 0, what="the first bytes are on the disk")
             os.kill(server.pid, signal.SIGTERM)
             until(lambda: "msg=stopping" in server.log(), what="the server is stopping")
+            until(lambda: _refuses(server), what="connections are refused")
             for start in range(100_000, 300_000, 50_000):
                 time.sleep(0.3)
                 yield content.data[start : start + 50_000]
@@ -129,6 +132,13 @@ def test_a_stop_lets_a_slow_upload_end(server: Server) -> None:
     assert server.daemon.group() == []
     server.start()
     assert transfer.pull_blob(server.client(), "team/app", content.digest) == content.data
+
+
+def _refuses(server: Server) -> bool:
+    host, _, port = server.host.partition(":")
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex((host, int(port))) == errno.ECONNREFUSED
 
 
 def _arrived(server: Server) -> int:

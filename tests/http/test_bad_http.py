@@ -157,7 +157,7 @@ WRONG_METHODS = [
 @pytest.mark.parametrize(("path", "allowed"), WRONG_METHODS)
 def test_a_wrong_method_is_405_with_those_that_fit(registry: Server, path: str, allowed: str) -> None:
     """Methods that an endpoint does not have get 405 UNSUPPORTED with Allow; those in Allow do not."""
-    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "get"]
     for method in methods:
         reply = ask(registry.host, request(method, path))
         if method in allowed.split(", "):
@@ -165,6 +165,22 @@ def test_a_wrong_method_is_405_with_those_that_fit(registry: Server, path: str, 
         else:
             assert (reply.status, reply.code) == (405, "UNSUPPORTED"), method
             assert reply.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(("path", "allowed"), WRONG_METHODS)
+@pytest.mark.parametrize("readonly", [False, True])
+def test_options(start_server: StartServer, path: str, allowed: str, readonly: bool) -> None:
+    """OPTIONS is answered with 200, what is allowed, and the configured headers: a web UI elsewhere asks so before it
+    deletes.
+    """
+    config = {
+        "http": {"headers": {"Access-Control-Allow-Methods": ["DELETE, GET"]}},
+        "storage": {"maintenance": {"readonly": {"enabled": readonly}}},
+    }
+    answer = start_server(config).client().options(path, headers={"Origin": "http://ui.example"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Allow"] == f"{allowed}, OPTIONS"
+    assert answer.headers.get("Access-Control-Allow-Methods") == ("DELETE, GET" if path.startswith("/v2/") else None)
 
 
 WRITES = [

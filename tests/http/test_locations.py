@@ -106,7 +106,12 @@ def test_configured_headers(start_server: StartServer) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore leaks refused sockets
 def test_a_unix_socket(start_server: StartServer, tmp_path: Path) -> None:
-    """``http.net: unix`` serves the same on a socket file."""
-    http = start_server({"http": {"addr": str(tmp_path / "registry.sock"), "net": "unix"}}).client()
+    """``http.net: unix`` serves the same on a socket file, which is gone after the end."""
+    path = tmp_path / "registry.sock"
+    server = start_server({"http": {"addr": str(path), "net": "unix"}})
+    http = server.client()
     made = transfer.push(http, "a/b", images.index(), "1")
     transfer.assert_serves(http, "a/b", made, ["1"])
+    assert path.is_socket()
+    assert server.stop() == 0
+    assert not path.exists()

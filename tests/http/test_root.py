@@ -13,7 +13,7 @@ from entrepot import __version__
 from support import images, transfer
 from support.ports import free_port
 from support.waiting import until
-from support.wire import ask, request
+from support.wire import Wire, ask, request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,6 +171,19 @@ def test_the_access_log(start_server: StartServer) -> None:
     assert line[0].startswith("127.0.0.1 - - [")
     assert line[0].count('"') == 6
     assert "evil" in line[0]
+
+
+def test_the_access_log_says_what_other_logs_say(start_server: StartServer) -> None:
+    """On a socket for both families IPv4 is written as people know it, and HTTP/1.0 as HTTP/1.0."""
+    port = free_port()
+    server = start_server({"http": {"addr": f"[::]:{port}"}})
+    with Wire(f"127.0.0.1:{port}") as wire:
+        assert wire.send(b"GET /v2/none/tags/list HTTP/1.0\r\nHost: x\r\n\r\n").reply().status == 404
+    line = until(
+        lambda: [each for each in server.log().splitlines() if '"GET /v2/none/tags/list HTTP/1.0" 404 ' in each],
+        what="the line is written",
+    )
+    assert line[0].startswith("127.0.0.1 - - [")
 
 
 def test_the_log_of_an_error_has_the_id_of_the_answer(start_server: StartServer) -> None:

@@ -47,11 +47,15 @@ def main() -> None:
     """Run the family that the arguments describe."""
     directory, drain, *described = sys.argv[1:]
     children = []
+
+    def refuse() -> None:
+        write(Path(directory) / "log", f"nobody refuses {os.getpid()}")
+
     for one in described:
         name, _, kind = one.partition("=")
         work = partial(live, Path(directory) / "log", name, kind)
         children.append(Child(name, work, first=kind != "last"))
-    sys.exit(Supervisor(children, float(drain), configure_logs(LogSettings())).run())
+    sys.exit(Supervisor(children, float(drain), refuse, configure_logs(LogSettings())).run())
 
 
 if __name__ == "__main__":

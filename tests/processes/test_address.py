@@ -32,7 +32,7 @@ def test_bound_and_free_again() -> None:
     """A bound address accepts once it listens, and can be bound again as soon as it is closed."""
     port = free_port()
     for _ in range(2):
-        with closing(bind_tcp("127.0.0.1", port)) as listener:
+        with closing(bind_tcp("127.0.0.1", port, "http.addr")) as listener:
             listener.listen()
             assert connects(socket.AF_INET, ("127.0.0.1", port))
         assert not connects(socket.AF_INET, ("127.0.0.1", port))
@@ -40,7 +40,10 @@ def test_bound_and_free_again() -> None:
 
 def test_any_free_port() -> None:
     """Port 0 gives a free one."""
-    with closing(bind_tcp("127.0.0.1", 0)) as first, closing(bind_tcp("127.0.0.1", 0)) as second:
+    with (
+        closing(bind_tcp("127.0.0.1", 0, "http.addr")) as first,
+        closing(bind_tcp("127.0.0.1", 0, "http.addr")) as second,
+    ):
         assert first.getsockname()[1] != second.getsockname()[1] != 0
 
 
@@ -52,23 +55,25 @@ def test_taken_by_another_process() -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == b"listening\n"
         with pytest.raises(AddressError) as caught:
-            bind_tcp("127.0.0.1", port)
+            bind_tcp("127.0.0.1", port, "http.addr")
         message = str(caught.value)
         assert f"127.0.0.1:{port} is taken by process {other.pid} (" in message
         assert str(port) in message.partition("(")[2]
-        assert "REGISTRY_HTTP_ADDR" in message
+        assert f"REGISTRY_HTTP_ADDR=127.0.0.1:{port + 1}" in message
+        with pytest.raises(AddressError, match=r"http\.debug\.addr in the configuration, or REGISTRY_HTTP_DEBUG_ADDR="):
+            bind_tcp("127.0.0.1", port, "http.debug.addr")
         other.communicate()
-    bind_tcp("127.0.0.1", port).close()
+    bind_tcp("127.0.0.1", port, "http.addr").close()
 
 
 def test_taken_by_ourselves_never_shared() -> None:
     """A second server gets no share of a port that is listened on, on all addresses or on one."""
-    with closing(bind_tcp("127.0.0.1", 0)) as listener:
+    with closing(bind_tcp("127.0.0.1", 0, "http.addr")) as listener:
         listener.listen()
         port = listener.getsockname()[1]
         for host in ("127.0.0.1", ""):
             with pytest.raises(AddressError, match=rf":{port} is taken by process {os.getpid()}"):
-                bind_tcp(host, port)
+                bind_tcp(host, port, "http.addr")
 
 
 def test_nobody_holds_it() -> None:
@@ -80,18 +85,18 @@ def test_nobody_holds_it() -> None:
 def test_no_address_of_this_machine(host: str) -> None:
     """A host that cannot be resolved is refused by name and key."""
     with pytest.raises(AddressError, match=re.escape(f"'{host}' (http.addr) is no address")):
-        bind_tcp(host, 0)
+        bind_tcp(host, 0, "http.addr")
 
 
 def test_a_foreign_address() -> None:
     """An address that another machine has is refused with the system's reason."""
     with pytest.raises(AddressError, match=r"192\.0\.2\.1:0 \(http\.addr\) cannot be listened on"):
-        bind_tcp("192.0.2.1", 0)
+        bind_tcp("192.0.2.1", 0, "http.addr")
 
 
 def test_ipv6_alone() -> None:
     """An IPv6 address is that address alone."""
-    with closing(bind_tcp("::1", 0)) as listener:
+    with closing(bind_tcp("::1", 0, "http.addr")) as listener:
         listener.listen()
         port = listener.getsockname()[1]
         assert connects(socket.AF_INET6, ("::1", port))
@@ -100,7 +105,7 @@ def test_ipv6_alone() -> None:
 
 def test_every_address() -> None:
     """Without a host every address is listened on, IPv6 and IPv4."""
-    with closing(bind_tcp("", 0)) as listener:
+    with closing(bind_tcp("", 0, "http.addr")) as listener:
         listener.listen()
         port = listener.getsockname()[1]
         assert connects(socket.AF_INET, ("127.0.0.1", port))

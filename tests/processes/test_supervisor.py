@@ -73,9 +73,9 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_a_signal_ends_all(start: Callable[..., Family], number: int) -> None:
-    """SIGTERM and SIGINT end every child, the last ones last, and the supervisor with status 0."""
+    """Each signal to end ends every child, the last ones last, and the supervisor with 0; connections are refused."""
     family = start("jobs=last", "one=stay", "two=stay")
     pids = family.started(3)
     os.kill(family.process.pid, number)
@@ -84,6 +84,7 @@ def test_a_signal_ends_all(start: Callable[..., Family], number: int) -> None:
     ended = family.pids(word="ends")
     assert sorted(ended) == sorted(pids)
     assert ended[-1:] == family.pids("jobs")
+    assert family.pids(word="refuses") == [family.process.pid]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
@@ -125,7 +126,22 @@ def test_a_child_that_does_not_end_is_killed(start: Callable[..., Family]) -> No
     assert time.monotonic() - before >= 0.5
     assert family.pids("one", "ends")
     assert not any(map(alive, pids))
-    assert "did not end in time and is killed" in family.said()
+    assert "open requests were cut" in family.said()
+
+
+def test_a_second_signal_ends_at_once(start: Callable[..., Family]) -> None:
+    """Who signals twice does not wait for open requests; the first signal is answered with that."""
+    family = start("one=stay", "two=deaf", drain=600)
+    pids = family.started(2)
+    until(lambda: family.pids("two", "ignores"), what="a deaf child")
+    family.process.terminate()
+    until(lambda: family.pids("one", "ends"), what="the first signal is heard")
+    time.sleep(0.5)
+    assert alive(family.pids("two")[0])
+    os.kill(family.process.pid, signal.SIGINT)
+    assert family.wait() == 0
+    assert not any(map(alive, pids))
+    assert "a second signal cuts open requests" in family.said()
 
 
 def test_a_child_that_returns_is_started_again(start: Callable[..., Family]) -> None:

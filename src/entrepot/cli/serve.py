@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """``entrepot serve``: checks the configuration, says where it listens, and runs until it is stopped."""
 
-import ipaddress
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from entrepot import __version__
 from entrepot.app import bind, complete_index, prepare_server, supervise
-from entrepot.config.load import Loaded, load
+from entrepot.cli.greeting import greet
+from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings
 from entrepot.jobs.building import Progress
@@ -20,7 +21,6 @@ from entrepot.oci.errors import RegistryError
 from entrepot.processes.address import AddressError
 from entrepot.storage.claim import filesystem_kind
 from entrepot.storage.settings import FilesystemSettings
-from entrepot.web.settings import TcpAddress, UnixAddress
 
 MAX_DEFAULT_WORKERS = 4
 REPORT_SECONDS = 2.0
@@ -42,7 +42,7 @@ def serve(config: Path | None, workers: int | None) -> None:
                 server.log.warning(warning)
             complete_index(server, _reporter())
             count = _count_workers(loaded.settings, workers)
-            click.echo(_greeting(loaded, listener.getsockname(), count), err=True)
+            click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
             status = supervise(server, count)
     except ConfigurationError as error:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
@@ -51,6 +51,11 @@ def serve(config: Path | None, workers: int | None) -> None:
     except RegistryError as error:
         raise click.ClickException(str(error.detail)) from error
     sys.exit(status)
+
+
+def _port(listener: socket.socket) -> int:
+    name = listener.getsockname()
+    return int(name[1]) if isinstance(name, tuple) else 0
 
 
 def _count_workers(settings: Settings, asked: int | None) -> int:
@@ -70,51 +75,6 @@ def _warn_of_layer(settings: Settings) -> list[str]:
         )
         return [warning]
     return []
-
-
-def _greeting(loaded: Loaded, name: tuple[str, int], workers: int) -> str:
-    settings = loaded.settings
-    address = settings.http.address
-    lines = [f"entrepot {__version__}"]
-    host = "localhost:5000"
-    if isinstance(address, UnixAddress):
-        lines.append(f"  listens on  {address.path}")
-    else:
-        host = f"{address.host if address.host not in {'', '0.0.0.0', '::'} else 'localhost'}:{name[1]}"  # noqa: S104
-        everywhere = "" if address.host else " (all addresses)"
-        lines.append(f"  listens on  http://{host}{settings.http.prefix}{everywhere}, {_plural(workers, 'worker')}")
-    driver = settings.storage.driver
-    data = str(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else "memory: lost on exit"
-    lines.append(f"  data        {data}")
-    lines.append(f"  config      {loaded.config_path or 'built in'}")
-    if loaded.ignored_config is not None:
-        lines.append(
-            f"  {loaded.ignored_config} is there but not used. To use it: entrepot serve {loaded.ignored_config}"
-        )
-    if isinstance(address, TcpAddress) and not _is_loopback(address.host):
-        lines += [
-            '  plain HTTP: clients on other machines ask for TLS first and then refuse ("server gave HTTP response to',
-            '  HTTPS client"). Put a proxy that ends TLS in front, or name this registry on each client: docker reads',
-            f'  {{"insecure-registries": ["NAME:{name[1]}"]}} from /etc/docker/daemon.json',
-        ]
-    lines += [
-        "Push a first image:",
-        "  docker pull alpine",
-        f"  docker tag alpine {host}/alpine",
-        f"  docker push {host}/alpine",
-    ]
-    return "\n".join(lines)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _reporter() -> Callable[[Progress], None]:

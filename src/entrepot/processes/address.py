@@ -13,27 +13,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BACKLOG = 1024
+MAX_PORT = 65535
 
 
 class AddressError(Exception):
     """The address cannot be had; the message says why and what to do."""
 
 
-def bind_tcp(host: str, port: int) -> socket.socket:
-    """A bound socket, not listening yet. ``host`` empty: every address, IPv6 and IPv4."""
-    shown = f"{host or '*'}:{port}"
+def bind_tcp(host: str, port: int, key: str) -> socket.socket:
+    """A bound socket, not listening yet. ``host`` empty or ``::``: every address, IPv6 and IPv4. ``key`` of the configuration
+    is named in errors.
+    """
+    shown = f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
     try:
         family, address = _resolve(host, port)
         with _closed_on_error(socket.socket(family, socket.SOCK_STREAM)) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host in {"", "::"} else 1)
             listener.bind(address)
     except socket.gaierror as error:
-        raise AddressError(f"{host!r} (http.addr) is no address of this machine: {error.strerror}") from error
+        raise AddressError(f"{host!r} ({key}) is no address of this machine: {error.strerror}") from error
     except OSError as error:
-        raise AddressError(_explain(error, shown, port)) from error
+        raise AddressError(_explain(error, shown, port, key)) from error
     return listener
 
 
@@ -92,15 +95,24 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _explain(error: OSError, shown: str, port: int) -> str:
+def _explain(error: OSError, shown: str, port: int, key: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"{shown} is taken by {describe_holder(port)}; "
-            "stop it, or listen elsewhere: http.addr in the configuration, or REGISTRY_HTTP_ADDR=127.0.0.1:5001"
+            f"stop it, or listen elsewhere: {key} in the configuration, or {_variable(key)}={_elsewhere(shown, port)}"
         )
     if error.errno == errno.EACCES:
-        return f"{shown} needs more rights (ports below 1024 are root's); use a higher port in http.addr"
-    return f"{shown} (http.addr) cannot be listened on: {error.strerror or error}"
+        return f"{shown} needs more rights (ports below 1024 are root's); use a higher port in {key}"
+    return f"{shown} ({key}) cannot be listened on: {error.strerror or error}"
+
+
+def _variable(key: str) -> str:
+    return f"REGISTRY_{key.replace('.', '_').upper()}"
+
+
+def _elsewhere(shown: str, port: int) -> str:
+    """The next port on the same address."""
+    return f"{shown.removesuffix(f':{port}').removeprefix('*')}:{port + 1 if port < MAX_PORT else 5001}"
 
 
 def _listening_inodes(port: int) -> set[str]:

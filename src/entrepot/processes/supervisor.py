@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from entrepot.telemetry.logs import Logger
 
-_SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+_STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP}
+_SIGNALS = {signal.SIGCHLD, *_STOPPING}
 _PR_SET_PDEATHSIG = 1
 
 QUICK = 2.0
@@ -25,6 +26,13 @@ QUICK = 2.0
 FAILURES = 5
 """Quick failures in a row after which the server gives up, unless the child has once stood: then it may stand again,
 when whatever it needs (a disk) is back."""
+
+ACCEPTING = 0.3
+"""Seconds in which workers stop to accept, before the socket refuses. A worker that accepts on a socket that was shut
+down does not end before it is killed (seen with Granian)."""
+
+OTHERS = 5.0
+"""Seconds that jobs get to end."""
 
 LONGEST = 5.0
 """Seconds between two tries at most."""
@@ -48,11 +56,16 @@ class Child:
 
 
 class Supervisor:
-    """Runs ``children`` until SIGTERM or SIGINT."""
+    """Runs ``children`` until SIGTERM, SIGINT, SIGQUIT or SIGHUP (a terminal that closes).
 
-    def __init__(self, children: Sequence[Child], drain: float, log: Logger) -> None:
+    ``drain``: seconds that open requests get. ``refuse``: called when stopping begins, so that nobody connects to a
+    server that accepts no more.
+    """
+
+    def __init__(self, children: Sequence[Child], drain: float, refuse: Callable[[], None], log: Logger) -> None:
         self._children = children
         self._drain = drain
+        self._refuse = refuse
         self._log = log
 
     def run(self) -> int:
@@ -63,7 +76,9 @@ class Supervisor:
         while True:
             received = signal.sigtimedwait(_SIGNALS, 0.5)
             if received is not None and received.si_signo != signal.SIGCHLD:
-                self._log.info("stopping", signal=signal.Signals(received.si_signo).name)
+                name = signal.Signals(received.si_signo).name
+                hint = "a second signal cuts open requests"
+                self._log.info("stopping", signal=name, drain=self._drain, hint=hint)
                 self._stop()
                 return 0
             self._reap()
@@ -110,20 +125,31 @@ class Supervisor:
         self._log.error("a process died and is started again", process=child.name, code=code, lived=round(lived, 1))
 
     def _stop(self) -> None:
-        for first in (True, False):
+        for first, seconds in ((True, self._drain), (False, OTHERS)):
             children = [child for child in self._children if child.pid and child.first is first]
             for child in children:
                 _kill(child.pid, signal.SIGTERM)
-            self._wait(children, self._drain if first else 5.0)
+            patient = self._wait(children, ACCEPTING)
+            if first:
+                self._refuse()
+            if patient:
+                self._wait(children, seconds)
+            self._cut(children)
 
-    def _wait(self, children: Sequence[Child], seconds: float) -> None:
+    def _wait(self, children: Sequence[Child], seconds: float) -> bool:
+        """Until all of them ended, time is up, or a second signal comes: then it is False."""
         deadline = time.monotonic() + seconds
         while any(child.pid for child in children) and time.monotonic() < deadline:
-            signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+            received = signal.sigtimedwait(_SIGNALS, 0.05)
             self._collect(children)
+            if received is not None and received.si_signo in _STOPPING:
+                return False
+        return True
+
+    def _cut(self, children: Sequence[Child]) -> None:
         for child in children:
             if child.pid:
-                self._log.warning("a process did not end in time and is killed", process=child.name, seconds=seconds)
+                self._log.warning("open requests were cut; uploads can go on where they were", process=child.name)
                 _kill(child.pid, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 child.pid = 0

@@ -42,6 +42,9 @@ HANDLERS = {
 }
 """Names of handlers in metrics (compat.md 6.2)."""
 
+_VERSIONS = {"1": "1.0", "2": "2.0", "3": "3.0"}
+"""HTTP versions as Go's logs write them."""
+
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
@@ -211,7 +214,7 @@ class Edge:
                 referer = value.decode("latin-1")
         query = scope["query_string"]
         target = f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]
-        request = f"{scope['method']} {target} HTTP/{scope['http_version']}"
+        request = f"{scope['method']} {target} HTTP/{_VERSIONS.get(scope['http_version'], scope['http_version'])}"
         self._access.add(_client(scope), request, done.status, done.sent, referer, agent)
 
 
@@ -221,5 +224,6 @@ def _canonical(name: str) -> str:
 
 
 def _client(scope: Scope) -> str:
+    """The address as people write it: on a socket for both families IPv4 arrives as ``::ffff:192.0.2.1``."""
     client = scope.get("client")
-    return str(client[0]) if client and client[0] else "-"
+    return str(client[0]).removeprefix("::ffff:") if client and client[0] else "-"

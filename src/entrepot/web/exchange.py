@@ -7,7 +7,7 @@ and each layer costs microseconds on the hot path.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -48,6 +48,13 @@ def json_answer(document: object, *, status: int = 200, headers: Mapping[str, st
     """JSON with the newline behind it that distribution sends."""
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
     return Answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
+
+
+def answer_options(methods: Sequence[str]) -> Answer:
+    """To OPTIONS: what is allowed. A browser's preflight for a web UI elsewhere needs 200, with the headers that
+    ``http.headers`` adds, as distribution gives it.
+    """
+    return Answer(200, {"Allow": ", ".join([*methods, "OPTIONS"])})
 
 
 class Exchange:

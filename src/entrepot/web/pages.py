@@ -6,7 +6,7 @@ import json
 from entrepot import __version__
 from entrepot.oci.errors import RouteUnknown, Unsupported
 from entrepot.telemetry.health import HealthBoard
-from entrepot.web.exchange import Answer, Exchange, json_answer
+from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
 
 _ROOT_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>entrepot</title></head>
@@ -14,6 +14,9 @@ _ROOT_PAGE = """<!doctype html>
 <pre>docker tag IMAGE {host}/IMAGE
 docker push {host}/IMAGE</pre></body></html>
 """
+
+
+METHODS = ("GET", "HEAD")
 
 
 class Pages:
@@ -26,9 +29,11 @@ class Pages:
         """``path`` is below the prefix."""
         if path not in {"/", "", "/healthz", "/readyz"}:
             raise RouteUnknown(f"{path[:300]!r} is nothing that this registry serves; its API is under /v2/")
-        if exchange.method not in {"GET", "HEAD"}:
-            raise Unsupported(f"{exchange.method} is not for this page", headers={"Allow": "GET, HEAD"})
-        await exchange.answer(self._answer(exchange, path))
+        if exchange.method == "OPTIONS":
+            return await exchange.answer(answer_options(METHODS))
+        if exchange.method not in METHODS:
+            raise Unsupported(f"{exchange.method} is not for this page", headers={"Allow": ", ".join(METHODS)})
+        return await exchange.answer(self._answer(exchange, path))
 
     def _answer(self, exchange: Exchange, path: str) -> Answer:
         if path == "/healthz":

@@ -7,7 +7,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ReadOnly, Unsupported
 from entrepot.oci.names import RepositoryName, parse_reference
 from entrepot.registry.registry import Registry
-from entrepot.web.exchange import Answer, Exchange, json_answer
+from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
 from entrepot.web.locations import Locations
 from entrepot.web.v2 import blobs, manifests
 from entrepot.web.v2.lists import ListPages
@@ -38,6 +38,8 @@ class Api:
 
     async def handle(self, exchange: Exchange, route: Route) -> None:
         """Answer, or raise what ``entrepot.web.errors`` turns into an answer."""
+        if exchange.method == "OPTIONS":
+            return await exchange.answer(answer_options(METHODS[route.kind]))
         self._require_method(exchange.method, route.kind)
         if route.kind == "blobs" and exchange.method != "DELETE":
             name, digest = RepositoryName.parse(route.name), Digest.parse(route.tail)

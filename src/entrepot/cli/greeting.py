@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``entrepot serve`` says when it begins: where it listens, where the data lies, how to push a first image."""
+
+import ipaddress
+import shutil
+import sys
+from urllib.parse import urlsplit
+
+from entrepot import __version__
+from entrepot.config.load import Loaded
+from entrepot.config.settings import Settings
+from entrepot.storage.settings import FilesystemSettings
+from entrepot.web.settings import TcpAddress, UnixAddress
+
+_EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - words to recognise
+
+
+def greet(loaded: Loaded, port: int, workers: int) -> str:
+    """``port``: the one that was bound, where port 0 asked for any."""
+    settings = loaded.settings
+    driver = settings.storage.driver
+    data = str(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else "memory: lost on exit"
+    lines = [
+        f"entrepot {__version__}",
+        f"  listens on  {_listens(settings, port)}, {workers} worker{'' if workers == 1 else 's'}",
+        f"  data        {data}",
+        f"  config      {loaded.config_path or 'built in'}",
+    ]
+    if loaded.ignored_config is not None:
+        lines.append(
+            f"  {loaded.ignored_config} is there but not used. To use it: {_command()} serve {loaded.ignored_config}"
+        )
+    return "\n".join([*lines, *_warn_of_plain_http(settings, port), *_first_steps(settings, port)])
+
+
+def _listens(settings: Settings, port: int) -> str:
+    address = settings.http.address
+    if isinstance(address, UnixAddress):
+        return str(address.path)
+    everywhere = " (all addresses)" if address.host in _EVERYWHERE else ""
+    return f"http://{_host(address, port)}{settings.http.prefix}{everywhere}"
+
+
+def _host(address: TcpAddress, port: int) -> str:
+    host = "localhost" if address.host in _EVERYWHERE else address.host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _warn_of_plain_http(settings: Settings, port: int) -> list[str]:
+    """Docker falls back to plain HTTP by itself only on loopback; a TLS hello here leaves no trace in the log."""
+    address = settings.http.address
+    if isinstance(address, UnixAddress) or _is_loopback(address.host):
+        return []
+    return [
+        '  plain HTTP: clients on other machines ask for TLS first and then refuse ("server gave HTTP response to',
+        '  HTTPS client"). Put a proxy that ends TLS in front, or name this registry on each client: docker reads',
+        f'  {{"insecure-registries": ["NAME:{port}"]}} from /etc/docker/daemon.json',
+    ]
+
+
+def _first_steps(settings: Settings, port: int) -> list[str]:
+    http = settings.http
+    if settings.registry.readonly:
+        return ["Read-only: pushes and deletes are refused (storage.maintenance.readonly)"]
+    if isinstance(http.address, UnixAddress):
+        return ["Ask it:", f"  curl --unix-socket {http.address.path} http://localhost{http.prefix}v2/"]
+    if http.prefix != "/":
+        return [f"Clients such as docker ask for /v2/ of a host: let a proxy lead it to {http.prefix}v2/ (http.prefix)"]
+    host = urlsplit(http.host).netloc if http.host else _host(http.address, port)
+    commands = ("docker pull alpine", f"docker tag alpine {host}/alpine", f"docker push {host}/alpine")
+    return ["Push a first image:", *(f"  {command}" for command in commands)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _command() -> str:
+    """How this program was called, so that it can be called again from the same place."""
+    return "entrepot" if shutil.which("entrepot") else sys.argv[0]
