@@ -16,13 +16,13 @@ from pathlib import Path
 
 from entrepot.config.settings import Settings
 from entrepot.index.index import Index, open_index
-from entrepot.jobs.building import Progress, build_index, is_complete
-from entrepot.jobs.comparing import compare_once
+from entrepot.jobs.adopting import adopt_and_compare
 from entrepot.jobs.expiry import purge_forever
 from entrepot.jobs.settling import settle_forever
 from entrepot.oci.errors import Unavailable
 from entrepot.processes.address import bind_tcp, bind_unix
 from entrepot.processes.supervisor import Child, Supervisor
+from entrepot.registry.adoption import Adoption
 from entrepot.registry.names import Names
 from entrepot.registry.registry import join
 from entrepot.storage.claim import NETWORK_KINDS, claim_directory, filesystem_kind
@@ -47,9 +47,6 @@ from entrepot.web.v2.api import Api
 
 DRAIN_SECONDS = 10.0
 """For open requests after SIGTERM where ``http.draintimeout`` is silent; ``docker stop`` kills after ten."""
-
-BUILT = "built"
-"""In the run directory: this start has read the index anew from storage, so that there is nothing to compare."""
 
 Background = Callable[[], Awaitable[None]]
 
@@ -107,13 +104,13 @@ def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Serv
         shutil.rmtree(run_directory, ignore_errors=True)
 
 
-def complete_index(server: Server, report: Callable[[Progress], None]) -> None:
-    """Build the index where it is missing and settle what a crash left; in a fork, since that uses threads."""
+def settle_index(server: Server) -> None:
+    """Make the index where it is missing and settle what a crash left; in a fork, since that uses threads."""
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            asyncio.run(_complete_index(server, report))
+            asyncio.run(_settle_index(server))
             status = 0
         except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
             sys.excepthook(*sys.exc_info())
@@ -181,6 +178,21 @@ def _index_path(settings: Settings, run_directory: Path, *, beside_data: bool) -
     return driver.rootdirectory / OWN / "index.sqlite3"
 
 
+def find_index(settings: Settings) -> Path:
+    """Where a server on these settings has its index, if it may write its directory. Raises ``Unavailable``."""
+    if not _is_filesystem(settings):
+        raise Unavailable("storage: inmemory lives in the server's process, and so does its index")
+    return _index_path(settings, Path(), beside_data=True)
+
+
+@contextlib.contextmanager
+def open_parts(settings: Settings) -> Iterator[tuple[Storage, Index]]:
+    """Storage and index for a command that works beside a server, or without one. Raises ``Unavailable``."""
+    path = find_index(settings)
+    with _open_storage(settings) as storage, open_index(path) as index:
+        yield storage, index
+
+
 @contextlib.contextmanager
 def _open_storage(settings: Settings) -> Iterator[Storage]:
     driver = settings.storage.driver
@@ -191,13 +203,10 @@ def _open_storage(settings: Settings) -> Iterator[Storage]:
         yield open_memory()
 
 
-async def _complete_index(server: Server, report: Callable[[Progress], None]) -> None:
+async def _settle_index(server: Server) -> None:
     with _open_storage(server.settings) as storage, open_index(server.index_path, partial(_make_room, server)) as index:
         await Names(storage, index).settle_dead()
         index.holder.sweep()
-        if not is_complete(index):
-            await build_index(storage, index, report)
-            (server.run_directory / BUILT).touch()
 
 
 def _run_worker(server: Server, number: int) -> None:
@@ -209,7 +218,9 @@ def _run_worker(server: Server, number: int) -> None:
         registry = join(storage, index, settings.registry)
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
-        parts = Parts(Api(registry, Locations(settings.http)), Search(registry), Pages(server.board))
+        parts = Parts(
+            Api(registry, Locations(settings.http)), Search(registry), Pages(server.board, registry.catalogue)
+        )
         edge = Edge(registry, parts, settings.http, server.board, metrics, access, log)
         background: list[Background] = [partial(snapshot_metrics, metrics, server.run_directory)]
         if access is not None:
@@ -247,9 +258,8 @@ async def _do_jobs(server: Server, storage: Storage, index: Index, log: Logger) 
             names = Names(storage, index)
             group.create_task(settle_forever(names, log))
             group.create_task(watch_health(_checks(settings, storage, index), server.board, log))
+            group.create_task(adopt_and_compare(storage, index, Adoption(storage, index, names), log))
             if not settings.registry.readonly:
-                if _is_filesystem(settings) and not (server.run_directory / BUILT).exists():
-                    group.create_task(compare_once(storage, index, names, log))
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
 
 

@@ -83,7 +83,9 @@ def test_errors_carry_the_version(http: httpx.Client) -> None:
 
 def test_alive_and_ready(http: httpx.Client) -> None:
     """``/healthz`` and ``/readyz`` answer 200 with JSON that no cache keeps."""
-    for path, document in (("/healthz", {"status": "alive"}), ("/readyz", {"status": "ready", "failing": {}})):
+    ready = {"status": "ready", "failing": {}, "index": "complete"}
+    until(lambda: http.get("/readyz").json() == ready, what="it is ready")
+    for path, document in (("/healthz", {"status": "alive"}), ("/readyz", ready)):
         answer = http.get(path)
         assert (answer.status_code, answer.json()) == (200, document)
         assert answer.headers["Cache-Control"] == "no-store"

@@ -5,9 +5,10 @@ import asyncio
 
 from structlog.testing import LogCapture
 
-from entrepot.jobs.comparing import compare_once
+from entrepot.jobs.adopting import adopt_and_compare
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+from entrepot.registry.adoption import Adoption
 from entrepot.telemetry.logs import Logger
 from support import images
 from support.houses import House, differences, plant, push, push_manifest
@@ -15,8 +16,9 @@ from support.rooms import NAME, OTHER
 
 
 async def compare(house: House, log: Logger, lines: LogCapture) -> int:
-    """One comparison; how many names were repaired."""
-    await compare_once(house.storage, house.index, house.names, log)
+    """One comparison over an index that was whole before; how many names were repaired."""
+    await house.index.completeness.mark_whole()
+    await adopt_and_compare(house.storage, house.index, Adoption(house.storage, house.index, house.names), log)
     return int(lines.entries[-1]["repaired"])
 
 

@@ -32,15 +32,19 @@ class Turns:
         self._theirs: Peer | None = None
 
     def ours(self) -> Server:
-        """entrepot's turn; with an index that is compared with storage where there was one before."""
+        """entrepot's turn, with an index that was compared with storage."""
+        said = 0 if self._ours is None or self._ours.daemon.running else len(self._ours.log())
+        server = self.start_ours()
+        until(lambda: COMPARED in server.log()[said:], what="the index is compared with storage")
+        return server
+
+    def start_ours(self) -> Server:
+        """entrepot's turn, as soon as it answers."""
         _stop(self._theirs)
         if self._ours is None:
             self._ours = self._start_server(self._config)
         elif not self._ours.daemon.running:
-            server = self._ours
-            said = len(server.log())
-            server.start()
-            until(lambda: COMPARED in server.log()[said:], what="the index is compared with storage")
+            self._ours.start()
         return self._ours
 
     def theirs(self) -> Peer:

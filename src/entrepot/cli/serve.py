@@ -4,26 +4,22 @@
 import os
 import socket
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from entrepot.app import bind, complete_index, prepare_server, supervise
+from entrepot.app import bind, prepare_server, settle_index, supervise
 from entrepot.cli.greeting import greet
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings
-from entrepot.jobs.building import Progress
 from entrepot.oci.errors import RegistryError
 from entrepot.processes.address import AddressError
 from entrepot.storage.claim import filesystem_kind
 from entrepot.storage.settings import FilesystemSettings
 
 MAX_DEFAULT_WORKERS = 4
-REPORT_SECONDS = 2.0
 
 
 @click.command()
@@ -40,7 +36,7 @@ def serve(config: Path | None, workers: int | None) -> None:
         with prepare_server(loaded.settings, listener) as server:
             for warning in [*loaded.warnings, *_warn_of_layer(loaded.settings)]:
                 server.log.warning(warning)
-            complete_index(server, _reporter())
+            settle_index(server)
             count = _count_workers(loaded.settings, workers)
             click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
             status = supervise(server, count)
@@ -75,19 +71,3 @@ def _warn_of_layer(settings: Settings) -> list[str]:
         )
         return [warning]
     return []
-
-
-def _reporter() -> Callable[[Progress], None]:
-    last = time.monotonic()
-
-    def report(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= REPORT_SECONDS:
-            last = time.monotonic()
-            click.echo(
-                f"building the index: {progress.repositories} repositories, {progress.manifests} manifests, "
-                f"{progress.tags} tags, {progress.blobs} blobs so far",
-                err=True,
-            )
-
-    return report

@@ -10,7 +10,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from entrepot.index.blobs import Blobs
+from entrepot.index.census import Census
 from entrepot.index.changes import Changes
+from entrepot.index.completeness import Completeness
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.holders import Holder
 from entrepot.index.lists import Lists
@@ -48,6 +50,8 @@ class Index:
     lists: Lists
     changes: Changes
     blobs: Blobs
+    completeness: Completeness
+    census: Census
     kept: Kept
     holder: Holder
 
@@ -81,6 +85,8 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             lists=Lists(engine),
             changes=Changes(engine, recorder, holder.name),
             blobs=Blobs(engine, recorder),
+            completeness=Completeness(engine),
+            census=Census(engine),
             kept=kept,
             holder=holder,
         )

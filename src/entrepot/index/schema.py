@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables. Names compare bytewise on every database.
 
-    repositories ─┬─ tags ────────── name → digest
+    repositories ─┬                  complete: all that storage holds of it is known (asked while adopting)
+                  ├─ tags ────────── name → digest
                   ├─ revisions ───── manifests this repository holds, with their subject
                   └─ layers ──────── blobs this repository holds
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
@@ -23,6 +24,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 VERSION = 1
@@ -35,6 +37,7 @@ REPOSITORIES = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    Column("complete", Boolean, nullable=False, server_default=text("0")),
 )
 
 BLOBS = Table(

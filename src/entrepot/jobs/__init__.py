@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work that nobody waits for: expiry of uploads, settling of intents whose holder died, building the index."""
+"""Work that nobody waits for: expiry of uploads, settling of intents whose holder died, adopting what storage holds."""

@@ -10,6 +10,8 @@ from entrepot.index.lists import Referrer as Referrer  # noqa: PLC0414 - part of
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import NameUnknown
 from entrepot.oci.names import RepositoryName, Tag
+from entrepot.registry.adoption import Adoption
+from entrepot.storage.ports import Storage
 
 Entry = TypeVar("Entry")
 
@@ -32,19 +34,37 @@ class Page(Generic[Entry]):
 class Catalogue:
     """What is there."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, storage: Storage, index: Index, adoption: Adoption) -> None:
+        self._storage = storage
         self._index = index
+        self._adoption = adoption
+
+    def complete(self) -> bool:
+        """Whether all that storage holds was adopted."""
+        return self._index.completeness.whole()
 
     async def repositories(self, last: str, limit: int) -> Page[RepositoryName]:
-        """Repositories after ``last``, in bytewise order."""
-        return _page(await self._index.lists.repositories(last, limit + 1), limit)
+        """Repositories after ``last``, in bytewise order; while storage is being adopted, those of storage."""
+        if self.complete():
+            return _page(await self._index.lists.repositories(last, limit + 1), limit)
+        found: list[RepositoryName] = []
+        async for name in self._storage.links.repositories(last):
+            if len(found) > limit:
+                break
+            if await self._storage.links.list_revisions(name):
+                found.append(name)
+        return _page(found, limit)
 
     async def search(self, term: str) -> Sequence[RepositoryName]:
-        """The repositories whose name contains ``term`` in any case, the first :data:`FOUND_AT_MOST` of them."""
+        """The repositories whose name contains ``term`` in any case, the first :data:`FOUND_AT_MOST` of them.
+
+        While storage is being adopted, only of those that were.
+        """
         return await self._index.lists.search(term.lower(), FOUND_AT_MOST)
 
     async def tags(self, name: RepositoryName, last: str, limit: int) -> Page[Tag]:
         """Tags after ``last``, in bytewise order; ``limit`` 0 gives none, -1 all. Raises ``NameUnknown``."""
+        await self._adoption.complete(name)
         entries = await self._index.lists.tags(name, last, limit if limit < 0 else limit + 1)
         if not entries and not await self._index.lists.repository_known(name):
             raise NameUnknown({"name": name})
@@ -54,6 +74,7 @@ class Catalogue:
         self, name: RepositoryName, subject: Digest, artifact_type: str | None, last: str
     ) -> Page[Referrer]:
         """Manifests whose subject is ``subject``, by digest; an empty page in unknown repositories."""
+        await self._adoption.complete(name)
         limit = REFERRERS_PAGE
         return _page(await self._index.lists.referrers(name, subject, artifact_type, last, limit + 1), limit)
 

@@ -11,6 +11,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, Unsupported
 from entrepot.oci.manifests import Manifest, parse_manifest
 from entrepot.oci.names import Reference, RepositoryName, Tag
+from entrepot.registry.adoption import Adoption
 from entrepot.registry.names import Held, Names
 from entrepot.registry.settings import RegistrySettings
 from entrepot.registry.truths import describe
@@ -24,10 +25,13 @@ PulledManifest = StoredManifest
 class Manifests:
     """The manifests of all repositories."""
 
-    def __init__(self, storage: Storage, index: Index, names: Names, settings: RegistrySettings) -> None:
+    def __init__(
+        self, storage: Storage, index: Index, names: Names, adoption: Adoption, settings: RegistrySettings
+    ) -> None:
         self._storage = storage
         self._index = index
         self._names = names
+        self._adoption = adoption
         self._settings = settings
 
     def peek(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
@@ -75,6 +79,7 @@ class Manifests:
         self._require_delete()
         removed = False
         while not removed:
+            await self._adoption.complete(name)
             tags = await self._index.lists.tags_of(name, digest)
             names = (Name("manifest", digest), *(Name("tag", tag) for tag in tags))
             async with self._names.hold(Change(name, names, removes=True)) as held:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from entrepot.index.changes import NameBusy
-from entrepot.index.facts import Change, Name, OpenIntent, Truth
+from entrepot.index.facts import Change, Name, OpenIntent, TagTruth, Truth
 from entrepot.index.index import Index
 from entrepot.oci.errors import RegistryError, Unavailable
 from entrepot.oci.names import RepositoryName, Tag
@@ -72,6 +72,11 @@ class Names:
             async with self.hold(Change(repository, (name,))) as held:
                 held.finish(await read_truth(self._storage, repository, name))
 
+    async def repair_many(self, repository: RepositoryName, names: Sequence[Name]) -> None:
+        """The same for many names of one kind in two transactions; a tag counts where the index knows its manifest."""
+        async with self.hold(Change(repository, tuple(names))) as held:
+            held.finish(*[await self._read(repository, name) for name in names])
+
     async def settle_dead(self) -> int:
         """Settle every change whose holder is gone; returns how many names."""
         dead = [intent for intent in await self._index.changes.list_open() if not self._lives(intent)]
@@ -81,6 +86,15 @@ class Names:
         for (repository, identity), names in by_change.items():
             await self._settle(repository, identity, names)
         return len(dead)
+
+    async def _read(self, repository: RepositoryName, name: Name) -> Truth:
+        """A tag's manifest was read and recorded before: reading it again for each of its tags would cost most."""
+        if name.kind != "tag":
+            return await read_truth(self._storage, repository, name)
+        tag = Tag(name.name)
+        digest = await self._storage.links.read_tag(repository, tag)
+        known = digest is not None and self._index.lookups.manifest_by_digest(repository, digest) is not None
+        return TagTruth(tag, digest if known else None)
 
     def _lives(self, intent: OpenIntent) -> bool:
         return self._index.holder.lives(intent.holder)

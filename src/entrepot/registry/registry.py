@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from entrepot.index.index import Index
+from entrepot.registry.adoption import Adoption
 from entrepot.registry.blobs import Blobs
 from entrepot.registry.catalogue import Catalogue
 from entrepot.registry.manifests import Manifests
@@ -27,11 +28,12 @@ class Registry:
 def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry:
     """One registry over one storage and its index."""
     names = Names(storage, index)
+    adoption = Adoption(storage, index, names)
     blobs = Blobs(storage, index, names, settings)
     return Registry(
         uploads=Uploads(storage, index, blobs),
         blobs=blobs,
-        manifests=Manifests(storage, index, names, settings),
-        catalogue=Catalogue(index),
+        manifests=Manifests(storage, index, names, adoption, settings),
+        catalogue=Catalogue(storage, index, adoption),
         settings=settings,
     )

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from functools import partial
+from heapq import heappop, heappush
 from typing import TypeVar
 
 from entrepot.oci.digests import HEX_LENGTHS, Digest
@@ -13,6 +14,8 @@ from entrepot.oci.errors import RegistryError
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
 from entrepot.storage.files import Files, translated
+
+_BEHIND_SLASH = chr(ord("/") + 1)
 
 Parsed = TypeVar("Parsed")
 
@@ -52,27 +55,33 @@ class FilesystemLinks:
     async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
         await self._run(lambda: self._files.remove(layout.layer_link(name, digest)))
 
-    async def repositories(self) -> AsyncIterator[RepositoryName]:
-        async for name, entries in self._walk():
-            if "_manifests" in entries or "_layers" in entries:
+    async def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
+        async for name, entries in self._walk(after):
+            if name > after and ("_manifests" in entries or "_layers" in entries):
                 yield name
 
     async def repositories_with_uploads(self) -> AsyncIterator[RepositoryName]:
         """Repositories in which uploads began, whether or not they hold anything."""
-        async for name, entries in self._walk():
+        async for name, entries in self._walk(""):
             if "_uploads" in entries:
                 yield name
 
-    async def _walk(self) -> AsyncIterator[tuple[RepositoryName, list[str]]]:
+    async def _walk(self, after: str) -> AsyncIterator[tuple[RepositoryName, list[str]]]:
+        """In bytewise order of names, where ``a-b`` stands between ``a`` and ``a/b``: the smallest of all that wait.
+        A directory whose every name comes before ``after`` is not entered.
+        """
         waiting = [""]
         while waiting:
-            prefix = waiting.pop()
+            prefix = heappop(waiting)
+            if prefix and f"{prefix}{_BEHIND_SLASH}" <= after:
+                continue
             entries = await self._run(partial(self._entries, f"{layout.REPOSITORIES}/{prefix}"))
             name = _parsed(RepositoryName.parse, prefix)
             if name is not None:
                 yield name, entries
             nested = (entry for entry in entries if not entry.startswith("_"))
-            waiting += sorted((f"{prefix}/{entry}" if prefix else entry for entry in nested), reverse=True)
+            for entry in nested:
+                heappush(waiting, f"{prefix}/{entry}" if prefix else entry)
 
     async def list_tags(self, name: RepositoryName) -> list[Tag]:
         entries = await self._run(lambda: self._entries(layout.tags(name)))

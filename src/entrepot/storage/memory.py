@@ -88,15 +88,16 @@ class MemoryLinks:
     async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
         self._objects.values.pop(layout.layer_link(name, digest), None)
 
-    async def repositories(self) -> AsyncIterator[RepositoryName]:
+    async def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
         names = set()
         for key in self._objects.keys(f"{layout.REPOSITORIES}/"):
             for marker in ("/_manifests/", "/_layers/"):
                 name, found, _ = key.removeprefix(f"{layout.REPOSITORIES}/").partition(marker)
                 if found:
                     names.add(RepositoryName.parse(name))
-        for known in sorted(names, key=lambda name: name.split("/")):
-            yield known
+        for known in sorted(names):
+            if known > after:
+                yield known
 
     async def list_tags(self, name: RepositoryName) -> list[Tag]:
         prefix = f"{layout.tags(name)}/"

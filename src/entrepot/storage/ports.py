@@ -76,8 +76,8 @@ class Links(Protocol):
         """The repository does not hold the blob any more."""
         ...
 
-    def repositories(self) -> AsyncIterator[RepositoryName]:
-        """All repositories that hold something, parents before children."""
+    def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
+        """The repositories that hold something and whose name comes after ``after``, in bytewise order."""
         ...
 
     async def list_tags(self, name: RepositoryName) -> list[Tag]:

@@ -5,6 +5,7 @@ import json
 
 from entrepot import __version__
 from entrepot.oci.errors import RouteUnknown, Unsupported
+from entrepot.registry.catalogue import Catalogue
 from entrepot.telemetry.health import HealthBoard
 from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
 
@@ -22,8 +23,9 @@ METHODS = ("GET", "HEAD")
 class Pages:
     """Answered without credentials."""
 
-    def __init__(self, board: HealthBoard) -> None:
+    def __init__(self, board: HealthBoard, catalogue: Catalogue) -> None:
         self._board = board
+        self._catalogue = catalogue
 
     async def handle(self, exchange: Exchange, path: str) -> None:
         """``path`` is below the prefix."""
@@ -46,7 +48,8 @@ class Pages:
         findings = self._board.read()
         failing = {**findings.blocking, **findings.degraded}
         status = 503 if failing else 200
-        document = {"status": "failing" if failing else "ready", "failing": failing}
+        index = "complete" if self._catalogue.complete() else "adopting"
+        document = {"status": "failing" if failing else "ready", "failing": failing, "index": index}
         return json_answer(document, status=status, headers={"Cache-Control": "no-store"})
 
 

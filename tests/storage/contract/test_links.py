@@ -111,12 +111,14 @@ async def test_lists_of_nothing(storage: Storage) -> None:
 
 
 async def test_repositories(storage: Storage) -> None:
-    """Repositories that hold something are listed, parents before children, component by component."""
-    texts = ["zz/b", "zz", "zz-a", "zz.c", "a/b/c", "m"]
+    """Repositories that hold something are listed in bytewise order, all of them or those behind a name."""
+    texts = ["zz/b", "zz", "zz-a", "zz.c", "zz-a/d", "a/b/c", "a/b0", "m"]
     for text in texts:
         await storage.links.write_layer(RepositoryName(text), ONE)
-    found = [name async for name in storage.links.repositories()]
-    assert found == ["a/b/c", "m", "zz", "zz/b", "zz-a", "zz.c"]
+    assert [name async for name in storage.links.repositories()] == sorted(texts)
+    for after in ("a", "a/b", "a/b/c", "a/b0", "b", "m", "mm", "zz", "zz-a", "zz-a/d", "zz/", "zz/b", "zzz"):
+        behind = [text for text in sorted(texts) if text > after]
+        assert [name async for name in storage.links.repositories(after)] == behind, after
 
 
 async def test_repositories_of_manifests_and_uploads(storage: Storage) -> None:

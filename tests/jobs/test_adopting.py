@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The index built from storage: everything that can be served, and nothing else; again after an interruption."""
+"""Adoption: everything in storage that can be served is known, and nothing else; it goes on after an interruption."""
+
+from collections.abc import Callable
 
 import pytest
 
-from entrepot.jobs.building import Progress, build_index, is_complete
+from entrepot.jobs.adopting import adopt
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+from entrepot.registry.adoption import Adoption, take_turns
 from support import images
 from support.houses import House, differences, plant, push, read_blob
 from support.rooms import NAME
@@ -17,15 +20,22 @@ class Killed(Exception):
     """The process dies here."""
 
 
-def ignore(_: Progress) -> None:
+def ignore(_: int) -> None:
     """Nobody looks at the progress."""
+
+
+async def adopt_all(house: House, report: Callable[[int], None] = ignore) -> int | None:
+    """Adopt what storage holds; how many repositories that are."""
+    return await adopt(
+        house.storage, house.index, Adoption(house.storage, house.index, house.names), take_turns, report
+    )
 
 
 async def test_empty_storage(house: House) -> None:
     """Over empty storage the index is complete at once."""
-    assert not is_complete(house.index)
-    assert await build_index(house.storage, house.index, ignore) == Progress()
-    assert is_complete(house.index)
+    assert not house.index.completeness.whole()
+    assert await adopt_all(house) == 0
+    assert house.index.completeness.whole()
 
 
 async def test_everything_is_found(house: House) -> None:
@@ -36,9 +46,8 @@ async def test_everything_is_found(house: House) -> None:
     referrer = images.artifact(subject=contents[0])
     await plant(house.storage, REPOSITORIES[0], referrer)
     reports: list[int] = []
-    found = await build_index(house.storage, house.index, lambda progress: reports.append(progress.repositories))
+    assert await adopt_all(house, reports.append) == 3
     assert reports == [1, 2, 3]
-    assert (found.repositories, found.manifests, found.tags) == (3, 6, 6)
     assert await differences(house) == []
     for name, content in zip(REPOSITORIES, contents, strict=True):
         pulled = house.registry.manifests.peek(name, Tag("1.0"))
@@ -54,37 +63,37 @@ async def test_adopted_bytes_are_not_trusted(house: House) -> None:
     """Bytes that another program wrote count as not verified: pushing them again writes them again."""
     content = images.image()
     await plant(house.storage, NAME, content)
-    await build_index(house.storage, house.index, ignore)
+    await adopt_all(house)
     digest = Digest(content.blobs[0].digest)
     assert house.index.lookups.blob(NAME, digest) is not None
     assert house.index.lookups.verified_size(digest) is None
 
 
 async def test_interrupted(house: House) -> None:
-    """Killed in the middle it is not complete, and begins again to the same end."""
+    """Killed in the middle it is not complete, and goes on to the same end, without reading again what it had."""
     for name in REPOSITORIES:
         await plant(house.storage, name, images.image(), "latest")
 
-    def die(progress: Progress) -> None:
-        if progress.repositories == 2:
+    def die(repositories: int) -> None:
+        if repositories == 2:
             raise Killed
 
     with pytest.raises(Killed):
-        await build_index(house.storage, house.index, die)
-    assert not is_complete(house.index)
+        await adopt_all(house, die)
+    assert not house.index.completeness.whole()
     assert await differences(house) != []
     with house.another() as again:
-        await build_index(again.storage, again.index, ignore)
-        assert is_complete(again.index)
-    assert is_complete(house.index)
+        await adopt_all(again)
+        assert again.index.completeness.whole()
+    assert house.index.completeness.whole()
     assert await differences(house) == []
 
 
-async def test_built_twice(house: House) -> None:
-    """Building over an index that is there changes nothing."""
+async def test_adopted_twice(house: House) -> None:
+    """Over an index that has it all nothing changes, and the second time nothing is read."""
     await push(house.registry, NAME, images.index(), "latest")
     for _ in range(2):
-        await build_index(house.storage, house.index, ignore)
+        await adopt_all(house)
         assert await differences(house) == []
 
 
@@ -95,7 +104,7 @@ async def test_what_cannot_be_served_is_left_out(house: House) -> None:
     for payload, tag in ((b"{", "broken"), (b'{"schemaVersion": 1}', "old")):
         await house.storage.links.write_manifest(NAME, Digest.of(payload), payload, (Tag(tag),))
     await house.storage.links.write_layer(NAME, Digest.of(b"no bytes"))
-    await build_index(house.storage, house.index, ignore)
+    await adopt_all(house)
     assert await house.index.lists.tags(NAME, "", -1) == ["good"]
     assert await house.index.lists.revisions(NAME, "", 9) == [content.digest]
     assert house.index.lookups.blob(NAME, Digest.of(b"no bytes")) is None
@@ -105,5 +114,5 @@ async def test_what_cannot_be_served_is_left_out(house: House) -> None:
 async def test_many_tags(house: House) -> None:
     """A repository with more names than one transaction takes is found whole."""
     await plant(house.storage, NAME, images.image(), *(f"v{number}" for number in range(450)))
-    assert (await build_index(house.storage, house.index, ignore)).tags == 450
+    await adopt_all(house)
     assert len(await house.index.lists.tags(NAME, "", -1)) == 450

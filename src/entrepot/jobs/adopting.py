@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the index to storage after a start, in the background, while the registry serves.
+
+First, where the index is new, all repositories that it does not know whole; killed in between, the next start goes on
+with the others. Then, at each start, a comparison of everything: while no process of ours held the data, registry:2 may
+have pushed, moved and deleted, or a collector may have run; and a crash between the link of a blob and its row leaves
+the row missing.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from entrepot.index.index import Index
+from entrepot.jobs.pace import Pace
+from entrepot.oci.errors import RegistryError
+from entrepot.oci.names import RepositoryName
+from entrepot.registry.adoption import Adoption, Rest
+from entrepot.storage.ports import Storage
+from entrepot.telemetry.logs import Logger
+
+ADOPTING_SECONDS = 0.010
+"""Work, then as long a pause: half a core. Lists are slower until it ends."""
+
+PAGE = 500
+"""Repositories read from the index at a time."""
+
+REPORT_SECONDS = 10.0
+"""Between two lines of progress in the log."""
+
+RETRY_SECONDS = 30.0
+"""Until the next attempt where storage or index could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison of everything found."""
+
+    repositories: int
+    repaired: int
+
+
+async def adopt(
+    storage: Storage, index: Index, adoption: Adoption, rest: Rest, report: Callable[[int], None]
+) -> int | None:
+    """Complete every repository that is not, then call the index whole. ``report``: repositories so far, after each.
+
+    Returns how many storage holds; None where the index was whole before.
+    """
+    if index.completeness.whole():
+        return None
+    count = 0
+    async for name in storage.links.repositories():
+        await adoption.complete(name, rest)
+        await rest()
+        count += 1
+        report(count)
+    await index.completeness.mark_whole()
+    return count
+
+
+async def compare(
+    storage: Storage, index: Index, adoption: Adoption, rest: Rest, report: Callable[[int], None]
+) -> Comparison:
+    """Everything: first what the index knows, so that what is gone from storage goes from it, then the rest."""
+    repositories = repaired = 0
+    async for name in _everything(storage, index):
+        repaired += await adoption.compare(name, rest)
+        repositories += 1
+        await rest()
+        report(repositories)
+    return Comparison(repositories, repaired)
+
+
+async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, log: Logger) -> None:
+    """Both, each until it came to its end; tried again where storage or index fail in the middle."""
+
+    async def adopting() -> None:
+        pace = Pace(ADOPTING_SECONDS, ADOPTING_SECONDS)
+        report = _Reporter(log, "adopting what storage holds; lists are slower until it ends").report
+        count = await adopt(storage, index, adoption, pace.rest, report)
+        if count is not None:
+            log.info("adopted what storage holds", repositories=count)
+
+    async def comparing() -> None:
+        report = _Reporter(log, "comparing the index with storage").report
+        found = await compare(storage, index, adoption, Pace().rest, report)
+        log.info("compared the index with storage", repositories=found.repositories, repaired=found.repaired)
+
+    for work in (adopting, comparing):
+        while True:
+            try:
+                await work()
+                break
+            except (RegistryError, OSError) as error:
+                detail = str(error.detail) if isinstance(error, RegistryError) else str(error)
+                log.warning("the index could not be compared with storage; trying again", detail=detail)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _everything(storage: Storage, index: Index) -> AsyncIterator[RepositoryName]:
+    last = ""
+    while known := await index.lists.known_repositories(last, PAGE):
+        for name in known:
+            yield name
+        last = known[-1]
+    async for name in storage.links.repositories():
+        if not await index.lists.repository_known(name):
+            yield name
+
+
+class _Reporter:
+    """Tells the log now and then."""
+
+    def __init__(self, log: Logger, event: str) -> None:
+        self._log = log
+        self._event = event
+        self._last = time.monotonic()
+
+    def report(self, repositories: int) -> None:
+        if time.monotonic() - self._last >= REPORT_SECONDS:
+            self._last = time.monotonic()
+            self._log.info(self._event, repositories=repositories)

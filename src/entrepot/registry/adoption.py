@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings what storage holds into the index: of a repository somebody asks for at once, of all the others in the
+background (``jobs/adopting.py``).
+
+Whoever pulls a name that the index does not know has it looked up in storage; but a list, or what a manifest's removal
+takes with it, is right only once all names of the repository are known.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from entrepot.index.changes import ROWS
+from entrepot.index.facts import Kind, Name
+from entrepot.index.index import Index
+from entrepot.oci.names import RepositoryName
+from entrepot.registry.names import Names
+from entrepot.storage.ports import Storage
+
+Rest = Callable[[], Awaitable[None]]
+"""Called after each small step: lets others work."""
+
+PAGE = 500
+"""Rows read from the index at a time."""
+
+Facts = dict[str, str]
+"""What is there of one kind in one repository: a tag or digest, and what it points to."""
+
+
+async def take_turns() -> None:
+    """The rest of a request: others of this process go first, then on."""
+    await asyncio.sleep(0)
+
+
+class Adoption:
+    """Compares index and storage, and repairs each name that differs by reading it in storage under an intent, so that
+    changes under way are never contradicted.
+    """
+
+    def __init__(self, storage: Storage, index: Index, names: Names) -> None:
+        self._storage = storage
+        self._index = index
+        self._names = names
+
+    async def complete(self, name: RepositoryName, rest: Rest = take_turns) -> None:
+        """All that storage holds of this repository is known to the index on return."""
+        if not self._index.completeness.of(name):
+            await self.compare(name, rest)
+            await self._index.completeness.mark(name)
+
+    async def compare(self, name: RepositoryName, rest: Rest) -> int:
+        """Repair what differs; returns how many names. Blobs before the manifests that need them, manifests before the
+        tags that point to them.
+        """
+        layers = await self._layers_stored(name, rest)
+        repaired = await self._repair(name, "blob", await self._layers_known(name), layers)
+        revisions = await self._revisions_stored(name, rest)
+        repaired += await self._repair(name, "manifest", await self._revisions_known(name), revisions)
+        tags = await self._tags_stored(name, revisions, rest)
+        return repaired + await self._repair(name, "tag", await self._tags_known(name), tags)
+
+    async def _repair(self, repository: RepositoryName, kind: Kind, known: Facts, stored: Facts) -> int:
+        differing = [Name(kind, name) for name in sorted(dict(known.items() ^ stored.items()))]
+        for position in range(0, len(differing), ROWS):
+            await self._names.repair_many(repository, differing[position : position + ROWS])
+        return len(differing)
+
+    async def _layers_known(self, name: RepositoryName) -> Facts:
+        facts: Facts = {}
+        last = ""
+        while rows := await self._index.lists.layers(name, last, PAGE):
+            facts.update(rows)
+            last = rows[-1][0]
+        return facts
+
+    async def _layers_stored(self, name: RepositoryName, rest: Rest) -> Facts:
+        facts: Facts = {}
+        for digest in await self._storage.links.list_layers(name):
+            content = await self._storage.links.read_layer(name, digest)
+            if content is not None and await self._storage.blobs.stat(content) is not None:
+                facts[digest] = content
+            await rest()
+        return facts
+
+    async def _revisions_known(self, name: RepositoryName) -> Facts:
+        facts: Facts = {}
+        last = ""
+        while rows := await self._index.lists.revisions(name, last, PAGE):
+            facts.update((digest, digest) for digest in rows)
+            last = rows[-1]
+        return facts
+
+    async def _revisions_stored(self, name: RepositoryName, rest: Rest) -> Facts:
+        facts: Facts = {}
+        for digest in await self._storage.links.list_revisions(name):
+            if await self._storage.blobs.stat(digest) is not None:
+                facts[digest] = digest
+            await rest()
+        return facts
+
+    async def _tags_known(self, name: RepositoryName) -> Facts:
+        facts: Facts = {}
+        last = ""
+        while rows := await self._index.lists.tag_targets(name, last, PAGE):
+            facts.update(rows)
+            last = rows[-1][0]
+        return facts
+
+    async def _tags_stored(self, name: RepositoryName, revisions: Facts, rest: Rest) -> Facts:
+        """A tag whose manifest is not there counts as absent, as it does in the index."""
+        facts: Facts = {}
+        for tag in await self._storage.links.list_tags(name):
+            digest = await self._storage.links.read_tag(name, tag)
+            if digest is not None and digest in revisions:
+                facts[tag] = digest
+            await rest()
+        return facts
