@@ -21,9 +21,7 @@ class AddressError(Exception):
 
 
 def bind_tcp(host: str, port: int, key: str) -> socket.socket:
-    """A bound socket, not listening yet. ``host`` empty or ``::``: every address, IPv6 and IPv4. ``key`` of the configuration
-    is named in errors.
-    """
+    """A bound socket, not listening yet. ``host`` empty or ``::``: every address, IPv6 and IPv4. Errors name ``key``."""
     shown = f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
     try:
         family, address = _resolve(host, port)
