@@ -3,14 +3,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 
 from entrepot.index.facts import Change, Name
 from entrepot.oci.digests import Digest
-from entrepot.oci.names import Tag
-from entrepot.storage.ports import Storage
+from entrepot.oci.names import RepositoryName, Tag
+from entrepot.registry.names import Names
+from entrepot.storage.ports import Links, Storage
 from support import images
 from support.houses import House, differences, push, push_blob, push_manifest
 from support.rooms import NAME
@@ -130,6 +132,59 @@ async def test_two_settle_at_once(house: House) -> None:
         await asyncio.gather(*(one.names.settle_dead() for one in (house, second, house, second)))
         assert await differences(second) == []
     assert (await house.registry.manifests.get(NAME, LATEST)).digest == scene.new
+
+
+class PausingLinks:
+    """The links of a storage; removing a tag waits for :attr:`go`."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self.removing = asyncio.Event()
+        self.go = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._links, name)
+
+    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
+        self.removing.set()
+        await self.go.wait()
+        await self._links.remove_tag(name, tag)
+
+
+async def test_a_slow_settler_removes_nothing_that_came_later(house: House) -> None:
+    """Who settles a name holds it: another who wants it waits, so what was acknowledged afterwards stays."""
+    scene = await set_scene(house)
+    with house.another() as dying:
+        await dying.index.changes.begin(Change(NAME, (Name("tag", "fresh"),)))
+    links = PausingLinks(house.storage.links)
+    with house.another() as slow:
+        names = Names(replace(house.storage, links=cast("Links", links)), slow.index)
+        settling = asyncio.ensure_future(names.settle_dead())
+        await links.removing.wait()
+        assert await house.names.settle_dead() == 0
+        pushing = asyncio.ensure_future(push_manifest(house.registry, NAME, scene.coming, "fresh"))
+        done, _ = await asyncio.wait([pushing], timeout=0.3)
+        assert done == set()
+        links.go.set()
+        assert await settling == 1
+        assert await pushing == scene.new
+    assert (await house.registry.manifests.get(NAME, Tag("fresh"))).digest == scene.new
+    assert await house.storage.links.read_tag(NAME, Tag("fresh")) == scene.new
+    assert await differences(house) == []
+
+
+async def test_a_settler_that_dies_is_settled(house: House) -> None:
+    """What a settler took over and did not end is settled by the next."""
+    await set_scene(house)
+    with house.another() as dying:
+        begun = await dying.index.changes.begin(Change(NAME, (Name("tag", "fresh"),)))
+        holder = dying.index.holder.name
+    with house.another() as second:
+        assert await second.index.changes.take_over(begun, holder)
+        assert not await second.index.changes.take_over(begun, holder)
+        assert await house.names.settle_dead() == 0
+    assert await house.names.settle_dead() == 1
+    assert await differences(house) == []
 
 
 async def test_a_tag_without_its_manifest_is_none(house: House) -> None:

@@ -76,6 +76,12 @@ class Changes:
         self._abandon = Statement.compile(
             update(INTENTS).where(INTENTS.c.change == bindparam("of")).values(holder=bindparam("nobody")), dialect
         )
+        self._take_over = Statement.compile(
+            update(INTENTS)
+            .where(INTENTS.c.change == bindparam("of"), INTENTS.c.holder == bindparam("dead"))
+            .values(holder=bindparam("nobody")),
+            dialect,
+        )
         columns = (INTENTS.c.repository, INTENTS.c.kind, INTENTS.c.name, INTENTS.c.change, INTENTS.c.holder)
         self._open = Statement.compile(select(*columns), dialect)
 
@@ -99,6 +105,11 @@ class Changes:
     async def abandon(self, change: str) -> None:
         """Let the next who wants the names settle them, since we could not."""
         await self._engine.write(lambda tx: tx.execute(self._abandon, {"of": change, "nobody": ""}))
+
+    async def take_over(self, change: str, holder: str) -> bool:
+        """Hold what a dead ``holder`` held; False where another has taken it, or finished it, before."""
+        values: dict[str, Value] = {"of": change, "dead": holder, "nobody": self._holder}
+        return bool(await self._engine.write(lambda tx: tx.execute(self._take_over, values)))
 
     async def list_open(self) -> list[OpenIntent]:
         """All names under change."""

@@ -78,14 +78,21 @@ class Names:
             held.finish(*[await self._read(repository, name) for name in names])
 
     async def settle_dead(self) -> int:
-        """Settle every change whose holder is gone; returns how many names."""
+        """Settle every change whose holder is gone; returns how many names.
+
+        Each is taken over first, so that only one settles it: a second one, slower, could remove what was pushed after
+        the first had freed the name (seen).
+        """
         dead = [intent for intent in await self._index.changes.list_open() if not self._lives(intent)]
-        by_change: dict[tuple[RepositoryName, str], list[Name]] = {}
+        by_change: dict[tuple[RepositoryName, str, str], list[Name]] = {}
         for intent in dead:
-            by_change.setdefault((intent.repository, intent.change), []).append(intent.name)
-        for (repository, identity), names in by_change.items():
-            await self._settle(repository, identity, names)
-        return len(dead)
+            by_change.setdefault((intent.repository, intent.change, intent.holder), []).append(intent.name)
+        settled = 0
+        for (repository, identity, holder), names in by_change.items():
+            if await self._index.changes.take_over(identity, holder):
+                await self._settle_held(repository, identity, names)
+                settled += len(names)
+        return settled
 
     async def _read(self, repository: RepositoryName, name: Name) -> Truth:
         """A tag's manifest was read and recorded before: reading it again for each of its tags would cost most."""
@@ -110,14 +117,25 @@ class Names:
                 attempt += 1
 
     async def _end(self, change: Change, held: Held) -> None:
-        try:
-            if held.finished:
+        if held.finished:
+            async with self._abandoning(held.identity):
                 await self._index.changes.finish(held.identity, held.repository, held.truths)
-            else:
-                await self._settle(held.repository, held.identity, change.names)
+        else:
+            await self._settle_held(held.repository, held.identity, change.names)
+
+    async def _settle_held(self, repository: RepositoryName, identity: str, names: Sequence[Name]) -> None:
+        """Settle a change that is ours. Cancelled or not, it comes to its end."""
+        async with self._abandoning(identity):
+            await _to_the_end(asyncio.ensure_future(self._settle(repository, identity, names)))
+
+    @contextlib.asynccontextmanager
+    async def _abandoning(self, identity: str) -> AsyncIterator[None]:
+        """Where storage or index fail, let the next who wants the names settle them."""
+        try:
+            yield
         except (RegistryError, OSError):
             with contextlib.suppress(RegistryError, OSError):
-                await self._index.changes.abandon(held.identity)
+                await self._index.changes.abandon(identity)
             raise
 
     async def _settle(self, repository: RepositoryName, identity: str, names: Sequence[Name]) -> None:
