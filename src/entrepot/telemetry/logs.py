@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application log (stderr) and the access log (stdout), in distribution's formats (compat.md 6.3)."""
 
+import contextlib
 import json
 import logging
 import os
@@ -20,6 +21,18 @@ _NAMES = {"warning": "warning", "critical": "fatal"}
 Logger = structlog.typing.FilteringBoundLogger
 
 
+class _Writer(structlog.WriteLogger):
+    """Drops a line that cannot be written (a closed pipe, a full disk): what is told must never hinder what is done."""
+
+    def msg(self, message: str) -> None:
+        """Write a line, or not."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
 def configure_logs(settings: LogSettings) -> Logger:
     """Set up this process's log and return it. Messages are constant; facts go in as fields."""
     renderer: Processor = {"text": _render_text, "json": _json("time"), "logstash": _json("@timestamp")}[
@@ -28,7 +41,7 @@ def configure_logs(settings: LogSettings) -> Logger:
     structlog.configure(
         processors=[_add_fixed(settings), _flatten_error, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Writer(sys.stderr) if sys.stderr else structlog.ReturnLogger(),
         cache_logger_on_first_use=False,
     )
     logger: Logger = structlog.get_logger()

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A registry whose logs nobody reads any more serves as any other."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import images, transfer
+from support.server import Server
+from support.unharmed import processes
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("unheard")
+
+
+class HeardServer(Server):
+    """`Server` whose standard output and errors go into a pipe beside its configuration, which the test reads."""
+
+    def command(self) -> list[str]:
+        return ["sh", "-c", 'exec "$@" >pipe 2>&1', "sh", *super().command()]
+
+    def listen(self) -> int:
+        """Begin to read: a descriptor, which does not block. Before the start, which waits for it."""
+        self.home.mkdir()
+        os.mkfifo(self.home / "pipe")
+        return os.open(self.home / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[HeardServer]:
+    """A registry that logs all it can; to be started by the test."""
+    server = HeardServer(tmp_path / "server", {"log": {"level": "debug"}})
+    yield server
+    server.__exit__()
+
+
+def test_served_though_nobody_reads_the_logs(server: HeardServer) -> None:
+    """With the pipe closed, pushes, pulls and errors are answered, and a child that dies is replaced."""
+    ear = server.listen()
+    server.start()
+    assert b"listens on" in os.read(ear, 65536)
+    os.close(ear)
+    before = processes(server)
+    with closing(server.client()) as http:
+        made = transfer.push(http, "un/heard", images.image(layers=1), "1")
+        transfer.assert_serves(http, "un/heard", made, ["1"])
+        missing = http.get("/v2/un/heard/manifests/none")
+        assert (missing.status_code, missing.json()["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
+    assert processes(server) == before
+    os.kill(before[-1], 9)
+    until(lambda: len(processes(server)) == len(before) and processes(server) != before, what="a child in its place")
+    with closing(server.client()) as http:
+        transfer.assert_serves(http, "un/heard", made, ["1"])
+    assert server.stop() in {0, 120}  # 120: Python itself could not write its last words
