@@ -45,6 +45,9 @@ HANDLERS = {
 _VERSIONS = {"1": "1.0", "2": "2.0", "3": "3.0"}
 """HTTP versions as Go's logs write them."""
 
+_METHODS = {name.upper(): name for name in ("get", "head", "put", "post", "patch", "delete", "options")}
+"""Methods in metrics; a series is kept for ever, so the names that clients invent are one: ``other``."""
+
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
@@ -103,8 +106,8 @@ class Edge:
         finally:
             self._metrics.in_flight -= 1
         seconds = time.perf_counter() - started
-        method = cast(str, scope["method"])
-        self._metrics.observe(done.handler, method.lower(), done.status, seconds, done.received, done.sent)
+        method = _METHODS.get(cast(str, scope["method"]), "other")
+        self._metrics.observe(done.handler, method, done.status, seconds, done.received, done.sent)
         if self._access is not None:
             self._add_access(scope, done)
 
