@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -19,9 +20,9 @@ from entrepot.index.index import Index, open_index
 from entrepot.jobs.adopting import adopt_and_compare
 from entrepot.jobs.expiry import purge_forever
 from entrepot.jobs.settling import settle_forever
-from entrepot.oci.errors import Unavailable
+from entrepot.oci.errors import RegistryError, Unavailable
 from entrepot.processes.address import bind_tcp, bind_unix
-from entrepot.processes.supervisor import Child, Supervisor
+from entrepot.processes.supervisor import Child, Supervisor, die_with_parent
 from entrepot.registry.adoption import Adoption
 from entrepot.registry.names import Names
 from entrepot.registry.registry import join
@@ -47,6 +48,9 @@ from entrepot.web.v2.api import Api
 
 DRAIN_SECONDS = 10.0
 """For open requests after SIGTERM where ``http.draintimeout`` is silent; ``docker stop`` kills after ten."""
+
+DESCRIPTORS = 4096
+"""Open files of one process below which many clients at once would be left waiting."""
 
 Background = Callable[[], Awaitable[None]]
 
@@ -105,13 +109,20 @@ def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Serv
 
 
 def settle_index(server: Server) -> None:
-    """Make the index where it is missing and settle what a crash left; in a fork, since that uses threads."""
+    """Make the index where it is missing and settle what a crash left; in a fork, since that uses threads.
+
+    Raises ``SystemExit`` where the index cannot be used; what to do is then said on stderr.
+    """
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
+            die_with_parent(parent)
             asyncio.run(_settle_index(server))
             status = 0
+        except RegistryError as error:
+            print(f"Error: {error.detail}", file=sys.stderr)  # noqa: T201 - for the person who starts it
         except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
             sys.excepthook(*sys.exc_info())
         finally:
@@ -123,6 +134,7 @@ def settle_index(server: Server) -> None:
 
 def supervise(server: Server, workers: int) -> int:
     """Run workers and jobs until a signal; returns the exit status."""
+    _raise_descriptor_limit(server.log)
     server.listener.listen(1024)
     drain = server.settings.http.draintimeout
     children = [Child(f"worker-{number}", partial(_run_worker, server, number)) for number in range(1, workers + 1)]
@@ -135,6 +147,15 @@ def supervise(server: Server, workers: int) -> int:
     finally:
         if isinstance(server.settings.http.address, UnixAddress):
             server.settings.http.address.path.unlink(missing_ok=True)
+
+
+def _raise_descriptor_limit(log: Logger) -> None:
+    """Each connection and each file takes a descriptor; shells give 1,024 where the system allows many more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:
+        log.warning("few open files are allowed: more connections than that wait; raise `ulimit -n`", allowed=hard)
 
 
 def _refuse(server: Server) -> None:

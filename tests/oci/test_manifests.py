@@ -185,3 +185,13 @@ def test_expected_digest(algorithm: str) -> None:
     assert parse_manifest(payload, "", digest).digest == digest
     with pytest.raises(DigestInvalid, match=digest):
         parse_manifest(payload + b" ", "", digest)
+
+
+def test_too_many_lists_and_objects() -> None:
+    """A document of a million empty lists is refused before it is parsed; 60,000, as in the largest index, are not."""
+    with pytest.raises(ManifestInvalid, match="more than 100000 lists and objects"):
+        parse_manifest(b'{"x": [' + b"[]," * 1_000_000 + b"[]]}")
+    with pytest.raises(ManifestInvalid, match="schemaVersion"):
+        parse_manifest(
+            b'{"mediaType": "application/vnd.oci.image.manifest.v1+json", "x": [' + b"[]," * 60_000 + b"[]]}"
+        )

@@ -75,6 +75,7 @@ class Engine:
         self._make_room = make_room
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
         self._reader = self._connect()
+        self._identity = _identify(path)
         self._writer = self._connect()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
@@ -91,6 +92,11 @@ class Engine:
         for connection in (self._reader, self._writer, *self._readers):
             connection.close()
         os.close(self._lock)
+
+    def check(self) -> None:
+        """Raises ``Unavailable`` where the file is not the one that was opened: others would see another index."""
+        if _identify(self._path) != self._identity:
+            raise Unavailable(f"the index {self._path} was removed or replaced; restart the registry")
 
     def read_one(self, statement: Statement, *values: Value) -> Row | None:
         """The hot path: a lookup of microseconds on the calling thread (the loop's). ``values`` in the text's order."""
@@ -178,13 +184,23 @@ class Engine:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
+def _identify(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _run(connection: sqlite3.Connection, job: Job[object]) -> Outcome:
     connection.execute("SAVEPOINT change")
     try:
         result = job.work(Transaction(connection))
     except sqlite3.OperationalError:
         raise
-    except Exception as error:  # noqa: BLE001 - told to the request whose change it is
+    except Exception as error:
+        if type(error) is sqlite3.DatabaseError:  # damage, which is everybody's; its subclasses are one request's
+            raise
         connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
         return job, None, error
@@ -220,4 +236,7 @@ def _translated() -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.DatabaseError as error:
-        raise Unavailable(f"the registry's index is damaged ({error}); stop, remove it, and start again") from error
+        advice = "stop, remove entrepot/index.sqlite3* in the data directory (or where index.url says), and start again"
+        raise Unavailable(f"the registry's index is damaged ({error}); {advice}") from error
+    except OSError as error:
+        raise Unavailable(f"the registry's index cannot be used: {error.strerror}") from error

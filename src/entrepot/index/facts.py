@@ -63,6 +63,11 @@ class TagTruth:
         """What this speaks of."""
         return Name("tag", self.tag)
 
+    @property
+    def present(self) -> bool:
+        """Whether it is there."""
+        return self.digest is not None
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestTruth:
@@ -75,6 +80,11 @@ class ManifestTruth:
     def name(self) -> Name:
         """What this speaks of."""
         return Name("manifest", self.digest)
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there."""
+        return self.facts is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,11 @@ class BlobTruth:
     def name(self) -> Name:
         """What this speaks of."""
         return Name("blob", self.digest)
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there."""
+        return self.held is not None
 
 
 Truth = TagTruth | ManifestTruth | BlobTruth

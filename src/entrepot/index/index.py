@@ -54,9 +54,11 @@ class Index:
     census: Census
     kept: Kept
     holder: Holder
+    same_file: Callable[[], None]
 
     async def check(self) -> None:
         """Whether it can be read. Raises ``Unavailable`` with a sentence that says what to do."""
+        self.same_file()
         if self.kept.get("schema") is None:
             raise Unavailable("the registry's index has lost its contents; restart the registry, which builds it anew")
 
@@ -89,6 +91,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             census=Census(engine),
             kept=kept,
             holder=holder,
+            same_file=engine.check,
         )
 
 
@@ -104,7 +107,7 @@ def _check_version(kept: Kept, path: Path) -> None:
     found = kept.get("schema")
     if found is None:
         kept.set("schema", str(VERSION))
-    elif int(found) > VERSION:
+    elif not found.isdigit() or int(found) > VERSION:
         raise Unavailable(
             f"the index {path} was written by a newer entrepot (schema {found}, this one knows {VERSION}); "
             "start that version, or remove the index so that it is built again from storage"

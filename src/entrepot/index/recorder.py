@@ -42,7 +42,11 @@ class Recorder:
 
     def record(self, repository: RepositoryName, truths: Sequence[Truth], tx: Transaction) -> None:
         """Record ``truths`` of ``repository``."""
-        here = self._repository(repository, tx)
+        here = self._find_repository(repository, tx)
+        if here is None:
+            if not any(truth.present for truth in truths):
+                return  # asking for what is not there makes no repository
+            here = self._make_repository(repository, tx)
         for truth in truths:
             match truth:
                 case TagTruth():
@@ -52,13 +56,15 @@ class Recorder:
                 case BlobTruth():
                     self._blob(here, truth, tx)
 
-    def _repository(self, name: RepositoryName, tx: Transaction) -> int:
+    def _find_repository(self, name: RepositoryName, tx: Transaction) -> int | None:
         row = tx.one(self._find, {"name": name})
-        if row is None:
-            tx.execute(self._add_repository, {"name": name})
-            row = tx.one(self._find, {"name": name})
-        assert row is not None  # noqa: S101 - just inserted in this transaction
-        return int(row[0])  # type: ignore[arg-type]
+        return None if row is None else int(row[0])  # type: ignore[arg-type]
+
+    def _make_repository(self, name: RepositoryName, tx: Transaction) -> int:
+        tx.execute(self._add_repository, {"name": name})
+        made = self._find_repository(name, tx)
+        assert made is not None  # noqa: S101 - just inserted in this transaction
+        return made
 
     def _tag(self, here: int, truth: TagTruth, tx: Transaction) -> None:
         if truth.digest is None:

@@ -15,8 +15,9 @@ async def settle_forever(names: Names, log: Logger) -> None:
     while True:
         try:
             settled = await names.settle_dead()
-        except RegistryError as error:
-            log.warning("names of a dead process could not be settled; trying again", detail=str(error.detail))
+        except (RegistryError, OSError) as error:
+            detail = str(error.detail) if isinstance(error, RegistryError) else str(error)
+            log.warning("names of a dead process could not be settled; trying again", detail=detail)
         else:
             if settled:
                 log.info("settled names of a dead process", names=settled)

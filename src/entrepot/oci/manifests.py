@@ -16,6 +16,10 @@ from entrepot.oci.errors import DigestInvalid, ManifestInvalid
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes of a manifest; more is 413 (distribution-spec, "Pushing manifests")."""
 
+MAX_CONTAINERS = 100_000
+"""Lists and objects (or such brackets in strings): 20,000 descriptors with platform and annotations hold 60,000, and a
+million of them take the interpreter half a second, in which it answers nobody."""
+
 MAX_DESCRIPTORS = 20_000
 """Blobs and children of one manifest: four times what fits the largest image seen, and bounds the pins of a push."""
 
@@ -70,6 +74,8 @@ def parse_manifest(payload: bytes, content_type: str = "", digest: Digest | None
 
 
 def _load(payload: bytes) -> dict[str, object]:
+    if payload.count(b"[") + payload.count(b"{") > MAX_CONTAINERS:
+        raise ManifestInvalid(f"the manifest holds more than {MAX_CONTAINERS} lists and objects")
     try:
         document: object = json.loads(payload.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:

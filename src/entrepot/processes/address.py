@@ -21,7 +21,7 @@ class AddressError(Exception):
 
 
 def bind_tcp(host: str, port: int, key: str) -> socket.socket:
-    """A bound socket, not listening yet. ``host`` empty or ``::``: every address, IPv6 and IPv4. Errors name ``key``."""
+    """A bound socket, not listening yet. ``host`` empty or ``::``: all of IPv6 and IPv4. ``key`` is named in errors."""
     shown = f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
     try:
         family, address = _resolve(host, port)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from entrepot.index.changes import NameBusy
 from entrepot.index.facts import Change, Name, OpenIntent, TagTruth, Truth
@@ -89,10 +90,17 @@ class Names:
             by_change.setdefault((intent.repository, intent.change, intent.holder), []).append(intent.name)
         settled = 0
         for (repository, identity, holder), names in by_change.items():
-            if await self._index.changes.take_over(identity, holder):
-                await self._settle_held(repository, identity, names)
-                settled += len(names)
+            taking = asyncio.ensure_future(self._take_over(repository, identity, holder, names))
+            await _to_the_end(taking)
+            settled += taking.result()
         return settled
+
+    async def _take_over(self, repository: RepositoryName, identity: str, holder: str, names: Sequence[Name]) -> int:
+        if not await self._index.changes.take_over(identity, holder):
+            return 0
+        async with self._abandoning(identity):
+            await self._settle(repository, identity, names)
+        return len(names)
 
     async def _read(self, repository: RepositoryName, name: Name) -> Truth:
         """A tag's manifest was read and recorded before: reading it again for each of its tags would cost most."""
@@ -117,16 +125,11 @@ class Names:
                 attempt += 1
 
     async def _end(self, change: Change, held: Held) -> None:
-        if held.finished:
-            async with self._abandoning(held.identity):
+        async with self._abandoning(held.identity):
+            if held.finished:
                 await self._index.changes.finish(held.identity, held.repository, held.truths)
-        else:
-            await self._settle_held(held.repository, held.identity, change.names)
-
-    async def _settle_held(self, repository: RepositoryName, identity: str, names: Sequence[Name]) -> None:
-        """Settle a change that is ours. Cancelled or not, it comes to its end."""
-        async with self._abandoning(identity):
-            await _to_the_end(asyncio.ensure_future(self._settle(repository, identity, names)))
+            else:
+                await self._settle(held.repository, held.identity, change.names)
 
     @contextlib.asynccontextmanager
     async def _abandoning(self, identity: str) -> AsyncIterator[None]:
@@ -153,10 +156,16 @@ class Names:
                 await self._storage.links.remove_tag(repository, tag)
 
 
-async def _to_the_end(ending: asyncio.Task[None]) -> None:
-    """A request that is cancelled lets go of its names all the same: its process lives on, nobody would settle them."""
-    try:
-        await asyncio.shield(ending)
-    except asyncio.CancelledError:
-        await asyncio.wait([ending])
-        raise
+async def _to_the_end(ending: asyncio.Task[Any]) -> None:
+    """A request that is cancelled, however often, lets go of its names all the same: its process lives on, and nobody
+    would settle them.
+    """
+    cancelled = False
+    while not ending.done():
+        try:
+            await asyncio.wait([ending])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    ending.result()
