@@ -75,7 +75,9 @@ def parse_manifest(payload: bytes, content_type: str = "", digest: Digest | None
 
 def _load(payload: bytes) -> dict[str, object]:
     if payload.count(b"[") + payload.count(b"{") > MAX_CONTAINERS:
-        raise ManifestInvalid(f"the manifest holds more than {MAX_CONTAINERS} lists and objects")
+        raise ManifestInvalid(
+            f"the manifest holds more than {MAX_CONTAINERS} lists and objects, or is nested too deeply"
+        )
     try:
         document: object = json.loads(payload.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
