@@ -131,27 +131,51 @@ class Files:
     def _make_directory(self, path: str) -> list[str]:
         """Make ``path`` and its parents, never the root; returns what to sync, deepest first, once a name is in it.
 
-        Where another has just made it, its entry may not be on the disk yet: its parent is synced as well, the first
-        time that this process meets it. Each sync is a flush of the disk's cache, also where nothing is to be written.
+        It goes up to a directory whose entry is known to be on the disk, or to the root, whoever made those between:
+        that process may have been killed before its syncs, may have failed, or be about to sync only now. Each sync is
+        a flush of the disk's cache, also where nothing is to be written; a path is paid for once in a process.
         """
-        parent = os.path.dirname(path)
-        if os.path.isdir(path):
-            return [path] if path in self._settled else [path, parent]
-        if len(parent) <= len(str(self.root)):
+        if len(path) <= len(self.absolute("")):
             self.require_root()
-        above = self._make_directory(parent)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path)
+            return [path]
+        there = os.path.isdir(path)
+        if there and path in self._settled:
+            return [path]
+        above = self._make_directory(os.path.dirname(path))
+        if not there:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
         return [path, *above]
 
     def _settle(self, *chains: list[str]) -> None:
-        """Sync each directory of ``chains`` once, and remember those whose own entry is on the disk by that."""
+        """Sync each directory of ``chains`` once, and remember those whose own entry is on the disk by that.
+
+        A tag's directories are not remembered: another process may remove them, and a third make them anew.
+        """
         for path in dict.fromkeys(path for chain in chains for path in chain):
             self.sync_directory(path)
         if len(self._settled) > SETTLED:
             self._settled.clear()
         for chain in chains:
-            self._settled.update(chain[:-1])
+            self._settled.update(path for path in chain[:-1] if not layout.is_below_tags(path))
+
+    def settle(self, key: str) -> bool:
+        """Make the file that lies under ``key`` durable, since whoever put it there may not have come so far; False
+        where there is none, or where its bytes cannot be synced and must be written anew.
+        """
+        path = self.absolute(key)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            self.sync_file(descriptor)
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        self._settle(self._make_directory(os.path.dirname(path)))
+        return True
 
     def remove(self, key: str) -> bool:
         """Remove a file durably; False where there was none."""
@@ -165,7 +189,10 @@ class Files:
         return True
 
     def remove_tree(self, key: str) -> None:
-        """Remove a directory with all in it, durably. Readers see it gone at once: it first loses its name."""
+        """Remove a tag's directory with all in it, durably. Readers see it gone at once: it first loses its name.
+
+        Only tags': of every other directory that was once synced a process believes that it stays.
+        """
         path = self.absolute(key)
         grave = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
         try:
@@ -175,7 +202,6 @@ class Files:
             if os.path.exists(path):
                 raise self._without_temporary() from None
             return
-        self._settled.clear()
         self.sync_directory(os.path.dirname(path))
         shutil.rmtree(grave, ignore_errors=True)
 

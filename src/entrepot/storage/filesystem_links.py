@@ -99,23 +99,11 @@ class FilesystemLinks:
         return None if content is None else _parsed(Digest.parse, content.decode("utf-8", "replace").strip())
 
     async def _write(self, key: str, digest: Digest) -> None:
-        if self._read(key) != digest:
-            await self._run(lambda: self._files.write(key, digest.encode()))
-        else:
-            await self._run(lambda: self._settle(key))
+        def write() -> None:  # a link that is there may be another process's, whose syncs are under way or never came
+            if self._read(key) != digest or not self._files.settle(key):
+                self._files.write(key, digest.encode())
 
-    def _settle(self, key: str) -> None:
-        """A link that is there may be another process's, whose fsync is still under way: make it durable ourselves."""
-        path = self._files.absolute(key)
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return
-        try:
-            self._files.sync_file(descriptor)
-        finally:
-            os.close(descriptor)
-        self._files.sync_directory(os.path.dirname(path))
+        await self._run(write)
 
     async def _run(self, work: Callable[[], Parsed]) -> Parsed:
         def guarded() -> Parsed:

@@ -192,27 +192,20 @@ class FilesystemUploadWriter:
         link = (layout.layer_link(self._repository, digest), digest.encode())
         data = (layout.blob_data(digest), Arrived(f"{self._directory}/data", self._descriptor))
         with translated():
-            there = self._settle_existing(files.absolute(layout.blob_data(digest)), trusted_size)
+            there = self._settle_existing(layout.blob_data(digest), trusted_size)
             files.write_in_order([link] if there else [data, link])
         self._open = False
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _settle_existing(self, target: str, trusted_size: int | None) -> bool:
+    def _settle_existing(self, key: str, trusted_size: int | None) -> bool:
         """Whether the blob is there already, verified before and of the right size: then it is only made durable."""
         if trusted_size != self._written:
             return False
         try:
-            descriptor = os.open(target, os.O_RDONLY)
+            size = os.stat(self._shop.files.absolute(key)).st_size
         except FileNotFoundError:
             return False
-        try:
-            if os.fstat(descriptor).st_size != self._written:
-                return False
-            self._shop.files.sync_file(descriptor)
-        finally:
-            os.close(descriptor)
-        self._shop.files.sync_directory(os.path.dirname(target))
-        return True
+        return size == self._written and self._shop.files.settle(key)
 
     def _remember(self) -> None:
         if self._running is None or self._running.offset != self._written:

@@ -91,6 +91,11 @@ def tag_history(name: RepositoryName, tag: Tag, digest: Digest) -> str:
     return f"{tag_directory(name, tag)}/index/{digest.algorithm}/{digest.hex}/link"
 
 
+def is_below_tags(path: str) -> bool:
+    """Whether a path leads into the directory of tags: nothing else in the layout is removed with all in it."""
+    return "/_manifests/tags/" in path
+
+
 def uploads(name: RepositoryName) -> str:
     """All uploads of a repository."""
     return f"{repository(name)}/_uploads"
