@@ -52,7 +52,7 @@ RULES: list[tuple[dict[str, str], Look, object]] = [
     ({"HTTP_ADDR": "[::1]:5001"}, lambda s: s.http.address, TcpAddress("::1", 5001)),
     ({"HTTP_ADDR": "'127.0.0.1:1'"}, lambda s: s.http.address, TcpAddress("127.0.0.1", 1)),
     ({"HTTP_DRAINTIMEOUT": "30s"}, lambda s: s.http.draintimeout, 30.0),
-    ({"HTTP_RELATIVEURLS": "true # comment"}, lambda s: s.http.relativeurls, True),
+    ({"HTTP_H2C_ENABLED": "true # comment"}, lambda s: s.http.h2c_enabled, True),
     ({"HTTP": "{addr: ':1'}"}, lambda s: s.http.headers, {}),
     ({"HTTP_HEADERS": "{X-Foo: [a]}"}, lambda s: s.http.headers, {"X-Foo": ("a",)}),
     (

@@ -95,10 +95,8 @@ def _http(composition: Composition) -> HttpSettings:
         address=_address(composition),
         prefix=view.get("http.prefix", str),
         host=_host(composition),
-        relativeurls=view.get("http.relativeurls", bool),
         draintimeout=_draintimeout(composition),
         headers=cast("dict[str, tuple[str, ...]]", view.find("http.headers", dict) or {}),
-        http2_disabled=view.get("http.http2.disabled", bool),
         h2c_enabled=view.get("http.h2c.enabled", bool),
     )
 

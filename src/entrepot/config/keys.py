@@ -93,13 +93,13 @@ _HTTP = (
     Key("http.host", kinds.STRING, _DONE),
     Key("http.prefix", kinds.PREFIX, _DONE, "/"),
     _secret("http.secret", _ACCEPTED),
-    Key("http.relativeurls", kinds.BOOLEAN, _DONE, "false"),
+    Key("http.relativeurls", kinds.BOOLEAN, _ACCEPTED, "false"),
     Key("http.draintimeout", kinds.DURATION, _DONE),
     Key("http.headers", kinds.HEADERS, _DONE),
     Key("http.debug.addr", kinds.STRING, _DONE),
     Key("http.debug.prometheus.enabled", kinds.BOOLEAN, _DONE, "false"),
     Key("http.debug.prometheus.path", kinds.ROUTE, _DONE, "/metrics"),
-    Key("http.http2.disabled", kinds.BOOLEAN, _DONE, "false"),
+    Key("http.http2.disabled", kinds.BOOLEAN, _ACCEPTED, "false"),
     Key("http.h2c.enabled", kinds.BOOLEAN, _DONE, "false"),
 )
 

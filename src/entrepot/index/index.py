@@ -24,7 +24,7 @@ from entrepot.oci.errors import Unavailable
 
 
 class Kept:
-    """Small values that a rebuild does not touch."""
+    """Small values about this index, such as the version of its schema."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

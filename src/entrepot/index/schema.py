@@ -8,7 +8,7 @@
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
     blobs                            sizes, and whether we verified the bytes
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
-    kept                             what storage cannot tell; a rebuild never touches it
+    kept                             small values about the index: its version, whether it is complete
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
 """

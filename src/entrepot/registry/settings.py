@@ -17,7 +17,7 @@ class Platform:
 class ValidationSettings:
     """``validation`` (compat.md 1.2, 9.2).
 
-    ``urls_allow``/``urls_deny`` are regular expressions over the ``urls`` of layers; None means the key is absent.
+    ``urls_allow``/``urls_deny`` are regular expressions over the ``urls`` of layers; both empty allow all.
     ``sparse`` (ours: ``validation.manifests.sparse``) accepts manifests whose blobs or children are not here.
     """
 

@@ -19,7 +19,7 @@ from entrepot.storage.ports import Storage
 
 
 async def read_truth(storage: Storage, repository: RepositoryName, name: Name) -> Truth:
-    """What storage says of ``name``; for a tag also what it says of the manifest that the tag points to.
+    """What storage says of ``name``.
 
     A tag or revision whose manifest cannot be read counts as not there: a client could not pull it either.
     """

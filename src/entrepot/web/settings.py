@@ -31,8 +31,6 @@ class HttpSettings:
     address: TcpAddress | UnixAddress
     prefix: str = "/"
     host: str | None = None
-    relativeurls: bool = False
     draintimeout: float | None = None
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    http2_disabled: bool = False
     h2c_enabled: bool = False
