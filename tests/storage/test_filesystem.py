@@ -55,6 +55,19 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@contextmanager
+def descriptor_limit(more: int) -> Iterator[None]:
+    """This process can open ``more`` files and then no other."""
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 async def test_reserve(root: Path) -> None:
     """While less than the reserve is free, nothing new is taken in; what is there is served and can be removed."""
     with open_directory(root) as storage:
@@ -178,6 +191,21 @@ async def test_an_error_of_the_last_write_is_told(disk: Storage) -> None:
     status = await disk.uploads.status(NAME, upload)
     assert status is not None
     assert status.offset == 1000
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_an_upload_that_could_not_be_opened(disk: Storage, more: int) -> None:
+    """A process out of file descriptors says Unavailable, whichever file of an upload it cannot open; once it has some
+    again the upload is not locked and goes on.
+    """
+    upload = await disk.uploads.start(NAME, "sha256")
+    with descriptor_limit(more), pytest.raises(Unavailable, match=os.strerror(errno.EMFILE)):
+        await append(disk, NAME, upload, DATA)
+    with descriptor_limit(0), pytest.raises(Unavailable, match=os.strerror(errno.EMFILE)):
+        await disk.uploads.status(NAME, upload)
+    await append(disk, NAME, upload, DATA)
+    await commit(disk, NAME, upload, DIGEST)
+    assert await load(disk, DIGEST) == DATA
 
 
 async def test_nothing_left_of_a_failed_write(root: Path, disk: Storage) -> None:

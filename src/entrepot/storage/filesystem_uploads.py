@@ -54,13 +54,18 @@ class FilesystemUploads:
             except (FileNotFoundError, NotADirectoryError):
                 self._shop.files.require_root()
                 return None
-        return UploadStatus(size, _started_at(directory))
+            return UploadStatus(size, _started_at(directory))
 
     @contextlib.asynccontextmanager
     async def open(self, name: RepositoryName, upload: UUID) -> AsyncIterator[UploadWriter]:
         directory = self._directory(name, upload)
         descriptor = self._lock(directory, upload)
-        writer = FilesystemUploadWriter(self._shop, name, upload, directory, descriptor)
+        try:
+            with translated():
+                writer = FilesystemUploadWriter(self._shop, name, upload, directory, descriptor)
+        except BaseException:  # the lock would stay for as long as this process lives
+            os.close(descriptor)
+            raise
         try:
             yield writer
         finally:
@@ -108,17 +113,24 @@ class FilesystemUploads:
                 self._shop.files.require_root()
                 raise BlobUploadUnknown(f"upload {upload} is not known: finished, cancelled or expired") from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            same = os.path.samestat(os.fstat(descriptor), os.stat(path))
-        except BlockingIOError:
+            with translated():
+                self._take(descriptor, path, upload)
+        except BaseException:
             os.close(descriptor)
+            raise
+        return descriptor
+
+    def _take(self, descriptor: int, path: str, upload: UUID) -> None:
+        """Lock the open file, which must still be the one of that name. Raises what ``open`` promises."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return
+        except BlockingIOError:
             raise UploadBusy from None
         except FileNotFoundError:
-            same = False
-        if not same:
-            os.close(descriptor)
-            raise BlobUploadUnknown(f"upload {upload} has just ended")
-        return descriptor
+            pass
+        raise BlobUploadUnknown(f"upload {upload} has just ended")
 
     def _list(self, name: RepositoryName) -> list[UUID]:
         found = []
