@@ -11,6 +11,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown, StorageFull, Unavailable
 from entrepot.storage import layout
 from entrepot.storage.files import Files, translated
+from entrepot.storage.threads import finish
 
 READ_SIZE = 512 * 1024
 """Bytes read at a time for a part of a blob; whole blobs are sent by the server itself, by path."""
@@ -53,7 +54,7 @@ class FilesystemBlobs:
                     if size <= SMALL:
                         chunk = os.pread(descriptor, size, start)
                     else:
-                        chunk = await loop.run_in_executor(self._pool, os.pread, descriptor, size, start)
+                        chunk = await finish(loop.run_in_executor(self._pool, os.pread, descriptor, size, start))
                 if not chunk:
                     raise Unavailable(f"the bytes of {digest} end early; run a check of the storage")
                 start += len(chunk)

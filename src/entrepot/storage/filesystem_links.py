@@ -14,6 +14,7 @@ from entrepot.oci.errors import RegistryError
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
 from entrepot.storage.files import Files, translated
+from entrepot.storage.threads import finish
 
 _BEHIND_SLASH = chr(ord("/") + 1)
 
@@ -110,12 +111,8 @@ class FilesystemLinks:
             with translated():
                 return work()
 
-        job = asyncio.get_running_loop().run_in_executor(self._pool, guarded)
-        try:
-            return await asyncio.shield(job)
-        except asyncio.CancelledError:  # the thread goes on: whoever reads storage next must see what it did
-            await asyncio.wait([job])
-            raise
+        # cancelled or not, whoever reads storage next must see what the thread did
+        return await finish(asyncio.get_running_loop().run_in_executor(self._pool, guarded))
 
     def _entries(self, key: str) -> list[str]:
         try:

@@ -23,6 +23,7 @@ from entrepot.storage.filesystem_writer import (
 )
 from entrepot.storage.hashing import Record
 from entrepot.storage.ports import UploadBusy, UploadStatus, UploadWriter
+from entrepot.storage.threads import finish
 
 
 class FilesystemUploads:
@@ -69,7 +70,7 @@ class FilesystemUploads:
         try:
             yield writer
         finally:
-            await asyncio.shield(asyncio.ensure_future(writer.close()))
+            await finish(asyncio.ensure_future(writer.close()))
 
     async def began_before(self, moment: datetime) -> AsyncIterator[tuple[RepositoryName, UUID]]:
         async for name in self._links.repositories_with_uploads():
@@ -99,7 +100,7 @@ class FilesystemUploads:
             with translated():
                 self._shop.files.ensure_directory(directory)
 
-        await asyncio.get_running_loop().run_in_executor(self._shop.syncing, make)
+        await finish(asyncio.get_running_loop().run_in_executor(self._shop.syncing, make))
 
     def _directory(self, name: RepositoryName, upload: UUID) -> str:
         return self._shop.files.absolute(layout.upload_directory(name, upload))

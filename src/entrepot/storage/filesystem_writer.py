@@ -12,12 +12,13 @@ from functools import partial
 from uuid import UUID
 
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import DigestInvalid
+from entrepot.oci.errors import DigestInvalid, RegistryError
 from entrepot.oci.names import RepositoryName
 from entrepot.storage import layout
 from entrepot.storage.files import Arrived, Files, translated, write_all_vectors
 from entrepot.storage.filesystem_blobs import Space
 from entrepot.storage.hashing import Record, RunningDigest, RunningDigests
+from entrepot.storage.threads import finish
 
 GATHER = 256 * 1024
 """Bytes gathered before they are hashed and written (1 MiB costs 246 MB for 64 uploads, 256 KiB 122 MB)."""
@@ -102,9 +103,12 @@ class FilesystemUploadWriter:
     async def cancel(self) -> None:
         self._open = False
         self._gathered.clear()
-        if self._job is not None:
-            await asyncio.wait([self._job])
-        await self._on_thread(self._shop.writing, partial(shutil.rmtree, self._directory, ignore_errors=True))
+        try:
+            await self._settle()
+        except (RegistryError, OSError):
+            pass  # what could not be written is not wanted any more
+        finally:
+            await self._on_thread(self._shop.writing, partial(shutil.rmtree, self._directory, ignore_errors=True))
 
     async def close(self) -> None:
         """Flush, record the digest of everything so far, let go of the lock. Errors of the disk are told."""
@@ -135,14 +139,14 @@ class FilesystemUploadWriter:
 
     async def _settle(self) -> None:
         """Wait for the thread, cancelled or not: its file must not be closed below it."""
-        job, self._job = self._job, None
+        job = self._job
         if job is None:
             return
         try:
-            await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait([job])
-            raise
+            await finish(job)
+        finally:
+            if job.done():
+                self._job = None
 
     async def _flush(self) -> None:
         if self._gathered and not self._broken:
@@ -217,12 +221,7 @@ class FilesystemUploadWriter:
         self._shop.running.keep(self._upload, self._running)
 
     async def _on_thread(self, pool: Executor, work: Callable[[], None]) -> None:
-        job = asyncio.get_running_loop().run_in_executor(pool, work)
-        try:
-            await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait([job])
-            raise
+        await finish(asyncio.get_running_loop().run_in_executor(pool, work))
 
 
 def write_side_file(path: str, data: bytes) -> None:
