@@ -22,10 +22,13 @@ pytestmark = pytest.mark.xdist_group("unheard")
 
 
 class HeardServer(Server):
-    """`Server` whose standard output and errors go into a pipe beside its configuration, which the test reads."""
+    """`Server` whose standard output, and errors where `both`, go into a pipe that the test reads."""
+
+    both = True
 
     def command(self) -> list[str]:
-        return ["sh", "-c", 'exec "$@" >pipe 2>&1', "sh", *super().command()]
+        redirection = ">pipe 2>&1" if self.both else ">pipe"
+        return ["sh", "-c", f'exec "$@" {redirection}', "sh", *super().command()]
 
     def listen(self) -> int:
         """Begin to read: a descriptor, which does not block. Before the start, which waits for it."""
@@ -60,3 +63,19 @@ def test_served_though_nobody_reads_the_logs(server: HeardServer) -> None:
     with closing(server.client()) as http:
         transfer.assert_serves(http, "un/heard", made, ["1"])
     assert server.stop() in {0, 120}  # 120: Python itself could not write its last words
+
+
+def test_served_though_the_reader_of_the_access_log_stalls(server: HeardServer) -> None:
+    """A pipe that is full and open holds up no request, nor the end of the server."""
+    server.both = False
+    ear = server.listen()
+    server.start()
+    with closing(server.client()) as http:
+        for _ in range(600):
+            assert http.get("/v2/", headers={"User-Agent": "a" * 500}).status_code == 200
+    with closing(server.client()) as http:
+        made = transfer.push(http, "un/heard", images.image(layers=1), "1")
+        transfer.assert_serves(http, "un/heard", made, ["1"])
+    assert server.stop() == 0
+    assert os.read(ear, 1000).startswith(b"127.0.0.1 - - ")
+    os.close(ear)

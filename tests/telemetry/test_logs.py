@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from entrepot.telemetry.logs import AccessLog, configure_logs
+from entrepot.telemetry.logs import WAITING, AccessLog, configure_logs
 from entrepot.telemetry.settings import LogSettings
 
 ODD = ['"', "\n", "\r\n", "\x00", "\x1b[31m", "\x7f", "\x9b31m", "\u2028", "\x85", "\\", "é", '" 200 0 "x" "y']
@@ -148,3 +148,43 @@ def test_access_log_cannot_be_broken(request: str, referer: str, agent: str) -> 
 def test_access_log_without_lines_writes_nothing(tmp_path: Path) -> None:
     """Flushing nothing writes nothing."""
     assert logged(tmp_path) == [""]
+
+
+def test_access_log_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines that cannot be written are dropped, which the log says once; later ones are written whole, and counted is
+    what is missing.
+    """
+    configure_logs(LogSettings())
+    reading, writing = os.pipe()
+    full = os.open("/dev/full", os.O_WRONLY)
+    access = AccessLog(full)
+    for _ in range(3):
+        access.add("::1", "GET /lost HTTP/1.1", 200, 0, "", "")
+        access.flush()
+    assert capsys.readouterr().err.count("lines of the access log are dropped") == 1
+    os.dup2(writing, full)
+    access.add("::1", "GET /kept HTTP/1.1", 200, 0, "", "")
+    access.flush()
+    written = os.read(reading, 65536).decode()
+    assert LINE.fullmatch(written.removesuffix("\n"))
+    assert "/kept" in written
+    assert 'msg="the access log is written again" dropped=3' in capsys.readouterr().err
+    for descriptor in (reading, writing, full):
+        os.close(descriptor)
+
+
+def test_access_log_that_nobody_flushes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What waits is bounded, in lines of any length; the log says that lines are dropped, and later how many."""
+    configure_logs(LogSettings())
+    with (tmp_path / "access").open("wb+") as file:
+        access = AccessLog(file.fileno())
+        for number in range(20_000):
+            access.add("::1", f"GET /{number} HTTP/1.1", 200, 0, "", "a" * 1000)
+        access.flush()
+        file.seek(0)
+        lines = file.read().decode().splitlines()
+    assert WAITING / 2 < sum(map(len, lines)) <= WAITING
+    assert all(f"GET /{number} " in line for number, line in enumerate(lines))
+    said = capsys.readouterr().err
+    assert said.count("lines of the access log are dropped") == 1
+    assert f"dropped={20_000 - len(lines)}\n" in said

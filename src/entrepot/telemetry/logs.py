@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 
@@ -19,6 +20,9 @@ _LEVELS = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO
 _NAMES = {"warning": "warning", "critical": "fatal"}
 
 Logger = structlog.typing.FilteringBoundLogger
+
+WAITING = 4 * 1024 * 1024
+"""Characters of the access log that wait to be written at most, some 30,000 lines."""
 
 
 class _Writer(structlog.WriteLogger):
@@ -97,13 +101,19 @@ def _json(time_key: str) -> Processor:
 
 
 class AccessLog:
-    """Apache's combined format. Lines are gathered and written together by :meth:`flush`, a few times a second."""
+    """Apache's combined format. Lines are gathered by one thread and written together by another, which calls
+    :meth:`flush` a few times a second: a reader that stalls holds up that thread and no request. What cannot be
+    written, or waits beyond :data:`WAITING`, is dropped; the log says when that begins and when it ends.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
         self._stamp = ""
         self._stamped = 0
+        # each counter has one thread that adds to it, so that none needs a lock
+        self._added = self._taken = self._refused = self._lost = self._told = 0
+        self._dropping = self._cut = False
 
     def add(self, client: str, request: str, status: int, size: int, referer: str, agent: str) -> None:
         """One answered request; ``request`` is its first line."""
@@ -114,15 +124,43 @@ class AccessLog:
         line = (
             f'{client} - - [{self._stamp}] "{_clean(request)}" {status} {size} "{_clean(referer)}" "{_clean(agent)}"\n'
         )
+        if self._added - self._taken + len(line) > WAITING:
+            self._refused += 1
+            self._say_dropping("nobody reads it")
+            return
+        self._added += len(line)
         self._lines.append(line)
 
     def flush(self) -> None:
-        """Write what was gathered."""
-        if self._lines:
-            lines, self._lines = self._lines, []
-            data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
-            while data:
-                data = data[os.write(self._descriptor, data) :]
+        """Write what was gathered, or drop it where that fails."""
+        if not self._lines:
+            return
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        text = "".join(lines)
+        self._taken += len(text)
+        try:
+            self._write(text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            self._lost += len(lines)
+            self._say_dropping(str(error))
+            return
+        if self._dropping:
+            self._dropping = False
+            dropped = self._refused + self._lost
+            structlog.get_logger().warning("the access log is written again", dropped=dropped - self._told)
+            self._told = dropped
+
+    def _write(self, lines: bytes) -> None:
+        data = memoryview(b"\n" + lines if self._cut else lines)
+        while data:
+            written = os.write(self._descriptor, data)
+            self._cut = data[written - 1] != ord("\n")
+            data = data[written:]
+
+    def _say_dropping(self, reason: str) -> None:
+        if not self._dropping:
+            self._dropping = True
+            structlog.get_logger().error("lines of the access log are dropped", reason=reason)
 
 
 def _clean(text: str) -> str:

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -15,27 +16,40 @@ from entrepot.web.exchange import Receive, Send
 FLUSH_SECONDS = 0.2
 SNAPSHOT_SECONDS = 1.0
 
+LAST_SECONDS = 2.0
+"""How long the end of a worker waits for the last lines of its access log to be read."""
+
 Background = Callable[[], Awaitable[None]]
 
 
 async def flush_access_log(access: AccessLog) -> None:
-    """Write the gathered lines a few times a second."""
+    """Write the gathered lines a few times a second, in a thread, since whoever reads them may stall."""
+    over = threading.Event()
+    thread = threading.Thread(target=_flush_until, args=(access, over), name="access-log", daemon=True)
+    thread.start()
     try:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            access.flush()
+        await asyncio.Event().wait()
     finally:
+        over.set()
+        thread.join(LAST_SECONDS)
+
+
+def _flush_until(access: AccessLog, over: threading.Event) -> None:
+    while not over.wait(FLUSH_SECONDS):
         access.flush()
+    access.flush()
 
 
 async def snapshot_metrics(metrics: RequestMetrics, directory: Path) -> None:
-    """Leave the counts for whoever is asked for ``/metrics``."""
+    """Leave the counts for whoever is asked for ``/metrics``; what cannot be written now is in the next snapshot."""
     try:
         while True:
             await asyncio.sleep(SNAPSHOT_SECONDS)
-            metrics.write(directory)
+            with contextlib.suppress(OSError):
+                metrics.write(directory)
     finally:
-        metrics.write(directory)
+        with contextlib.suppress(OSError):
+            metrics.write(directory)
 
 
 class Lifespan:
