@@ -144,10 +144,3 @@ async def test_abandoned_changes_have_no_holder(index: Index, other: Index) -> N
         await other.changes.begin(change(LATEST))
     await other.changes.finish(begun, NAME, [])
     await other.changes.begin(change(LATEST))
-
-
-async def test_recording_without_a_lock(index: Index) -> None:
-    """Thousands of truths are recorded in parts, each durable."""
-    tags = [tag_truth(f"v{number}", "m") for number in range(1000)]
-    await index.changes.record(NAME, [manifest_truth("m"), *tags])
-    assert len(await index.lists.tags(NAME, "", -1)) == 1000

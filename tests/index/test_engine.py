@@ -30,12 +30,11 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from entrepot.index.index import open_index
-from support.facts import tag_truth
-from support.rooms import NAME
+from support.facts import tag_truth, tell
 async def main():
     with open_index(Path(sys.argv[1])) as index:
         for number in range(int(sys.argv[3])):
-            await index.changes.record(NAME, [tag_truth(f"{sys.argv[2]}-{number}", "m")])
+            await tell(index, tag_truth(f"{sys.argv[2]}-{number}", "m"))
 asyncio.run(main())
 """
 
@@ -172,7 +171,7 @@ async def test_two_processes(path: Path) -> None:
         await tell(index, manifest_truth("m"))
         others = [start_writer(path, name) for name in ("b", "c")]
         for number in range(60):
-            await index.changes.record(NAME, [tag_truth(f"a-{number}", "m")])
+            await tell(index, tag_truth(f"a-{number}", "m"))
         statuses = [await asyncio.to_thread(other.wait, 60) for other in others]
         assert statuses == [0, 0]
         assert len(await index.lists.tags(NAME, "", -1)) == 180

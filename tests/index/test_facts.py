@@ -150,7 +150,6 @@ async def test_recording_twice_changes_nothing(index: Index, path: Path) -> None
     }
     for _ in range(2):
         await tell(index, *truths)
-        await index.changes.record(NAME, truths)
     assert count_rows(path) == once
 
 

@@ -115,12 +115,6 @@ class Changes:
         """All names under change."""
         return [_open_intent(row) for row in await self._engine.read(self._open, {})]
 
-    async def record(self, repository: RepositoryName, truths: Sequence[Truth]) -> None:
-        """Record truths without a lock: only while nobody else can change the names (before the server listens)."""
-        for position in range(0, len(truths), ROWS):
-            part = truths[position : position + ROWS]
-            await self._engine.write(partial(self._recorder.record, repository, part))
-
     def _begin(self, change: Change, identity: str, tx: Transaction) -> None:
         repository = {"repository": change.repository}
         self._check_pins(change, tx)

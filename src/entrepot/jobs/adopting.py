@@ -94,8 +94,7 @@ async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, 
                 await work()
                 break
             except (RegistryError, OSError) as error:
-                detail = str(error.detail) if isinstance(error, RegistryError) else str(error)
-                log.warning("the index could not be compared with storage; trying again", detail=detail)
+                log.warning("the index could not be compared with storage; trying again", detail=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
 

@@ -37,6 +37,5 @@ async def purge_forever(storage: Storage, settings: UploadPurging, log: Logger) 
         try:
             await purge_uploads(storage, settings, log)
         except (RegistryError, OSError) as error:
-            detail = str(error.detail) if isinstance(error, RegistryError) else str(error)
-            log.warning("uploads could not be purged; trying again after the interval", detail=detail)
+            log.warning("uploads could not be purged; trying again after the interval", detail=str(error))
         await asyncio.sleep(settings.interval)

@@ -16,8 +16,7 @@ async def settle_forever(names: Names, log: Logger) -> None:
         try:
             settled = await names.settle_dead()
         except (RegistryError, OSError) as error:
-            detail = str(error.detail) if isinstance(error, RegistryError) else str(error)
-            log.warning("names of a dead process could not be settled; trying again", detail=detail)
+            log.warning("names of a dead process could not be settled; trying again", detail=str(error))
         else:
             if settled:
                 log.info("settled names of a dead process", names=settled)
