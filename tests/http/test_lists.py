@@ -164,6 +164,23 @@ def test_referrers_page_by_page(http: httpx.Client, repository: str) -> None:
         assert set(listed) == pushed
 
 
+def test_large_referrers_come_in_small_pages(http: httpx.Client, repository: str) -> None:
+    """Where annotations are large, a page has as many referrers as fit into 4 MiB, at least one; each comes once."""
+    subject = images.image(layers=1)
+    pushed = {}
+    for number, size in enumerate([1_900_000] * 4 + [4_190_000] * 2 + [10] * 5):
+        made = images.artifact("a/b", subject=subject, annotations={"note": f"{number}" + "a" * size})
+        transfer.push(http, repository, made)
+        pushed[made.digest] = len(made.data)
+    pages = list(_pages(http, f"/v2/{repository}/referrers/{subject.digest}?artifactType=a/b"))
+    listed = [each for page in pages for each in page["manifests"]]
+    assert [each["digest"] for each in listed] == sorted(pushed)
+    assert {each["digest"]: each["size"] for each in listed} == pushed
+    assert len(pages) >= 4
+    for page in pages:
+        assert len(page["manifests"]) == 1 or sum(each["size"] for each in page["manifests"]) <= 4 * 1024 * 1024
+
+
 def test_referrers_of_nothing(http: httpx.Client, repository: str) -> None:
     """An unknown digest, also in an unknown repository, gets an empty index with 200, as the specification has it."""
     assert _referrers(http, repository, images.blob()).json()["manifests"] == []

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists by keyset: each costs what the page costs, wherever it begins."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
-from sqlalchemy import BindParameter, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, bindparam, exists, func, or_, select
 
 from entrepot.index.engine import Engine
 from entrepot.index.facts import StoredManifest
@@ -11,6 +13,9 @@ from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TA
 from entrepot.index.statements import Statement, Value, sqlite_dialect
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+
+REFERRERS_BYTES = 4 * 1024 * 1024
+"""Bytes of payloads in one page of referrers, unless the first alone has more."""
 
 ESCAPE = "\\"
 _WILD = {"%", "_", ESCAPE}
@@ -90,16 +95,21 @@ class Lists:
             dialect,
         )
         wanted = or_(bindparam("any_type") == 1, MANIFESTS.c.artifact_type == bindparam("artifact_type"))
+        referring = (
+            here,
+            REVISIONS.c.repository_id == REPOSITORIES.c.id,
+            REVISIONS.c.subject == bindparam("subject"),
+            REVISIONS.c.digest > last,
+            MANIFESTS.c.digest == REVISIONS.c.digest,
+            wanted,
+        )
+        self._referrer_sizes = Statement.compile(
+            select(func.length(MANIFESTS.c.payload)).where(*referring).order_by(REVISIONS.c.digest).limit(limit),
+            dialect,
+        )
         self._referrers = Statement.compile(
             select(MANIFESTS.c.digest, MANIFESTS.c.media_type, MANIFESTS.c.payload, MANIFESTS.c.artifact_type)
-            .where(
-                here,
-                REVISIONS.c.repository_id == REPOSITORIES.c.id,
-                REVISIONS.c.subject == bindparam("subject"),
-                REVISIONS.c.digest > last,
-                MANIFESTS.c.digest == REVISIONS.c.digest,
-                wanted,
-            )
+            .where(*referring)
             .order_by(REVISIONS.c.digest)
             .limit(limit),
             dialect,
@@ -156,17 +166,38 @@ class Lists:
     async def referrers(
         self, name: RepositoryName, subject: Digest, artifact_type: str | None, last: str, limit: int
     ) -> list[Referrer]:
-        """Manifests with this subject, by digest; of one artifact type unless that is None."""
-        values: dict[str, Value] = {
-            "repository": name,
-            "subject": subject,
-            "any_type": int(artifact_type is None),
-            "artifact_type": artifact_type or "",
-            "last": last,
-            "limit": limit,
-        }
-        rows = await self._engine.read(self._referrers, values)
+        """Manifests with this subject, by digest; of one artifact type unless that is None.
+
+        Fewer than ``limit`` where the payloads of so many exceed :data:`REFERRERS_BYTES` in sum, but at least one.
+        """
+        values = _referring(name, subject, artifact_type, last)
+        sizes = await self._engine.read(self._referrer_sizes, {**values, "limit": limit})
+        fitting = _count_fitting(int(row[0] or 0) for row in sizes)
+        rows = await self._engine.read(self._referrers, {**values, "limit": fitting})
         return [
             Referrer(StoredManifest(Digest(row[0]), str(row[1]), row[2]), row[3])  # type: ignore[arg-type]
             for row in rows
         ]
+
+    async def more_referrers(
+        self, name: RepositoryName, subject: Digest, artifact_type: str | None, last: Digest
+    ) -> bool:
+        """Whether there are such manifests after ``last``."""
+        values = _referring(name, subject, artifact_type, last)
+        return bool(await self._engine.read(self._referrer_sizes, {**values, "limit": 1}))
+
+
+def _referring(name: RepositoryName, subject: Digest, artifact_type: str | None, last: str) -> dict[str, Value]:
+    return {
+        "repository": name,
+        "subject": subject,
+        "any_type": int(artifact_type is None),
+        "artifact_type": artifact_type or "",
+        "last": last,
+    }
+
+
+def _count_fitting(sizes: Iterable[int]) -> int:
+    """How many, from the first on, have :data:`REFERRERS_BYTES` in sum; at least one."""
+    within = takewhile(lambda total: total <= REFERRERS_BYTES, accumulate(sizes))
+    return max(1, sum(1 for _ in within))

@@ -16,8 +16,7 @@ from entrepot.storage.ports import Storage
 Entry = TypeVar("Entry")
 
 REFERRERS_PAGE = 500
-"""Referrers in one answer at most; annotations make each up to some KiB."""
-
+"""Referrers in one answer at most. Annotations make each up to 4 MiB, so the index gives fewer where they are large."""
 
 FOUND_AT_MOST = 10_000
 """Repositories that a search finds; who has more matches asks for more of the name."""
@@ -75,8 +74,12 @@ class Catalogue:
     ) -> Page[Referrer]:
         """Manifests whose subject is ``subject``, by digest; an empty page in unknown repositories."""
         await self._adoption.complete(name)
-        limit = REFERRERS_PAGE
-        return _page(await self._index.lists.referrers(name, subject, artifact_type, last, limit + 1), limit)
+        lists = self._index.lists
+        entries = await lists.referrers(name, subject, artifact_type, last, REFERRERS_PAGE)
+        if not entries:
+            return Page(entries, more=False)
+        more = await lists.more_referrers(name, subject, artifact_type, entries[-1].manifest.digest)
+        return Page(entries, more=more)
 
 
 def _page(entries: Sequence[Entry], limit: int) -> Page[Entry]:

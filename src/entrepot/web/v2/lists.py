@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Catalog, tags and referrers (distribution-spec, "Content Discovery"; compat.md 3.6)."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 
 from entrepot.oci import media
 from entrepot.oci.digests import Digest
@@ -18,6 +20,9 @@ CATALOG_PAGE = 100
 ALL_TAGS = 50_000
 """Tags in an answer where the client names no number; more follow by ``Link``, so that memory stays bounded."""
 
+REFERRING_AT_ONCE = 4
+"""Pages of referrers that one process reads and parses at once, each up to 4 MiB; others wait."""
+
 
 class ListPages:
     """The endpoints that list."""
@@ -25,6 +30,7 @@ class ListPages:
     def __init__(self, registry: Registry, locations: Locations) -> None:
         self._registry = registry
         self._locations = locations
+        self._referring = asyncio.Semaphore(REFERRING_AT_ONCE)
 
     async def catalog(self, exchange: Exchange) -> Answer:
         """``/v2/_catalog``: more than ``catalog.maxentries`` is refused, as in distribution."""
@@ -53,7 +59,9 @@ class ListPages:
         """``/v2/<name>/referrers/<digest>``: an index, also where there are none."""
         query = exchange.query
         artifact_type = query.get("artifactType") or None
-        page = await self._registry.catalogue.referrers(name, subject, artifact_type, query.get("last", ""))
+        async with self._referring:
+            page = await self._registry.catalogue.referrers(name, subject, artifact_type, query.get("last", ""))
+            descriptors = await asyncio.to_thread(_describe, page.entries)
         headers = {"Content-Type": media.OCI_INDEX}
         if artifact_type is not None:
             headers["OCI-Filters-Applied"] = "artifactType"
@@ -62,7 +70,6 @@ class ListPages:
             if artifact_type is not None:
                 parameters["artifactType"] = artifact_type
             headers["Link"] = self._locations.next_page(f"/v2/{name}/referrers/{subject}", **parameters)
-        descriptors = [_describe(referrer) for referrer in page.entries]
         document = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": descriptors}
         return json_answer(document, headers=headers)
 
@@ -76,7 +83,11 @@ def _number(exchange: Exchange) -> int | None:
     return int(text)
 
 
-def _describe(referrer: Referrer) -> dict[str, object]:
+def _describe(referrers: Sequence[Referrer]) -> list[dict[str, object]]:
+    return [_describe_one(referrer) for referrer in referrers]
+
+
+def _describe_one(referrer: Referrer) -> dict[str, object]:
     manifest = referrer.manifest
     descriptor: dict[str, object] = {
         "mediaType": manifest.media_type,
