@@ -9,9 +9,12 @@ from uuid import UUID
 import pytest
 
 from support import images, transfer
-from support.wire import ask, chunk, request
+from support.waiting import until
+from support.wire import Wire, ask, chunk, request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
     from support.server import Server
@@ -181,3 +184,29 @@ def test_an_upload_of_an_unknown_algorithm(registry: Server, algorithm: str) -> 
     reply = ask(registry.host, request("POST", f"/v2/algorithms/blobs/uploads/?digest-algorithm={algorithm}"))
     assert (reply.status, reply.code) == (400, "DIGEST_INVALID")
     assert "sha256 or sha512" in reply.errors[0]["detail"]
+
+
+def _uploads(registry: Server, repository: str) -> list[Path]:
+    return list(registry.root.rglob(f"repositories/{repository}/_uploads/*"))
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_one_step_that_breaks_off(registry: Server, repository: str, chunked: bool) -> None:
+    """A POST with digest and body whose client vanishes leaves no upload: nobody was told its id to go on with it."""
+    target = f"/v2/{repository}/blobs/uploads/?digest={images.digest_of(b'never')}"
+    form = "Transfer-Encoding: chunked" if chunked else "Content-Length: 1000000"
+    data = bytes(300_000)
+    with Wire(registry.host) as wire:
+        wire.send(request("POST", target, form) + (chunk(data) if chunked else data))
+        until(lambda: _uploads(registry, repository), what="an upload under way")
+    until(lambda: not _uploads(registry, repository), what="an upload that is forgotten")
+
+
+def test_one_step_with_another_digest(registry: Server, http: httpx.Client, repository: str) -> None:
+    """A POST with a body that does not have its digest gets 400 DIGEST_INVALID and leaves no upload."""
+    for body in (b"some bytes", bytes(300_000)):
+        params = {"digest": images.digest_of(b"other bytes")}
+        answer = http.post(f"/v2/{repository}/blobs/uploads/", params=params, content=body)
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["code"] == "DIGEST_INVALID"
+        assert _uploads(registry, repository) == []

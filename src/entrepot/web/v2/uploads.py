@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/v2/<name>/blobs/uploads/`` (distribution-spec, "Pushing blobs"; compat.md 3.5).
 
-Bodies go to the registry chunk by chunk as they arrive; what arrived of a body that broke off stays and can be resumed.
+Bodies go to the registry chunk by chunk as they arrive; what arrived of a body that broke off stays and can be
+resumed, where the client was told the upload's id.
 """
 
 from uuid import UUID
@@ -38,13 +39,21 @@ class UploadPages:
             if mounted is not None:
                 return self._created(name, mounted)
         digest = Digest.parse(query["digest"]) if query.get("digest") and "mount" not in query else None
-        algorithm = digest.algorithm if digest else parse_algorithm(query.get("digest-algorithm") or "sha256")
-        upload = await self._registry.uploads.start(name, algorithm)
-        if digest is None:
-            return self._accepted(name, upload, 0)
+        if digest is not None:
+            return await self._post_whole(exchange, name, digest)
+        algorithm = parse_algorithm(query.get("digest-algorithm") or "sha256")
+        return self._accepted(name, await self._registry.uploads.start(name, algorithm), 0)
+
+    async def _post_whole(self, exchange: Exchange, name: RepositoryName, digest: Digest) -> Answer:
+        """All in one step. What breaks off is forgotten: nobody was told the upload's id, so nobody could go on."""
+        upload = await self._registry.uploads.start(name, digest.algorithm)
         async with self._registry.uploads.receive(name, upload, None) as writer:
-            await _receive(exchange, writer, None)
-            await self._registry.uploads.commit(name, writer, digest)
+            try:
+                await _receive(exchange, writer, None)
+                await self._registry.uploads.commit(name, writer, digest)
+            except BaseException:
+                await writer.cancel()
+                raise
         return self._created(name, digest)
 
     async def get(self, name: RepositoryName, tail: str) -> Answer:
