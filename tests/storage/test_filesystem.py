@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only a filesystem has: space that runs out, directories that vanish, writes that fail half way, fsync."""
 
+import asyncio
 import errno
 import os
 import resource
@@ -15,6 +16,7 @@ import pytest
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import StorageFull, Unavailable
 from entrepot.oci.names import Tag
+from entrepot.storage import layout
 from entrepot.storage.ports import Storage
 from support.rooms import NAME, append, commit, load, open_directory, store
 
@@ -176,6 +178,22 @@ async def test_nothing_behind_a_failed_write(disk: Storage) -> None:
     await append(disk, NAME, upload, DATA[status.offset :])
     await commit(disk, NAME, upload, DIGEST)
     assert await load(disk, DIGEST) == DATA
+
+
+async def test_reading_again_holds_up_nobody(root: Path, disk: Storage) -> None:
+    """While large uploads are read again for a digest of another algorithm, as many as there may be, others' bytes are
+    taken in.
+    """
+    large = [await disk.uploads.start(NAME, "sha256") for _ in range(9)]
+    for upload in large:
+        os.truncate(root / layout.upload_directory(NAME, upload) / "data", 64 << 20)
+    digest = Digest.of(bytes(64 << 20), "sha512")
+    commits = [asyncio.ensure_future(commit(disk, NAME, upload, digest)) for upload in large]
+    await asyncio.sleep(0)
+    upload = await disk.uploads.start(NAME, "sha256")
+    await append(disk, NAME, upload, DATA)
+    assert not any(task.done() for task in commits)
+    assert await asyncio.gather(*commits) == [64 << 20] * len(large)
 
 
 async def test_an_error_of_the_last_write_is_told(disk: Storage) -> None:

@@ -55,7 +55,9 @@ class House:
         self.files = Files(root, self.sync.pass_through, lambda _: None, self.ahead.pass_through)
         self.links = FilesystemLinks(self.files, pool)
         health = FilesystemHealth(self.files, 0)
-        self.uploads = FilesystemUploads(Workshop(self.files, health, pool, pool, RunningDigests(), ""), self.links)
+        self.uploads = FilesystemUploads(
+            Workshop(self.files, health, pool, pool, pool, RunningDigests(), ""), self.links
+        )
 
 
 @pytest.fixture

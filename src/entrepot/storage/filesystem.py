@@ -16,6 +16,9 @@ from entrepot.storage.hashing import RunningDigests, read_boot_id
 from entrepot.storage.ports import Storage
 from entrepot.storage.settings import DiskSettings, FilesystemSettings
 
+REREADING = 2
+"""Threads that read uploads again whose digest is of an algorithm nobody announced: a second for each GiB, or more."""
+
 
 @contextlib.contextmanager
 def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterator[Storage]:
@@ -28,10 +31,11 @@ def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterato
     threads = max(2, settings.maxthreads // 4)
     with (
         ThreadPoolExecutor(min(threads, 4), "hash", _yield_to_requests) as writing,
+        ThreadPoolExecutor(REREADING, "reread", _yield_to_requests) as rereading,
         ThreadPoolExecutor(min(threads, 16), "fsync") as syncing,
     ):
         links = FilesystemLinks(files, syncing)
-        shop = Workshop(files, health, writing, syncing, RunningDigests(), read_boot_id())
+        shop = Workshop(files, health, writing, rereading, syncing, RunningDigests(), read_boot_id())
         yield Storage(FilesystemBlobs(files, syncing), links, FilesystemUploads(shop, links), health)
 
 

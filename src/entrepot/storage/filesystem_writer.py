@@ -44,11 +44,14 @@ then has little left to wait for (100 MiB: 25 ms instead of 80)."""
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What every upload shares. ``writing``: threads that hash and write; ``syncing``: threads that wait for fsync."""
+    """What every upload shares. ``writing``: threads that hash and write; ``rereading``: few that read large uploads
+    again, so that they hold up no other's bytes; ``syncing``: threads that wait for fsync.
+    """
 
     files: Files
     space: Space
     writing: Executor
+    rereading: Executor
     syncing: Executor
     running: RunningDigests
     boot: str
@@ -91,7 +94,7 @@ class FilesystemUploadWriter:
     async def commit(self, digest: Digest, trusted_size: int | None) -> int:
         await self._flush()
         if not self._knows(digest.algorithm):
-            await self._on_thread(self._shop.writing, partial(self._reread, digest.algorithm))
+            await self._on_thread(self._shop.rereading, partial(self._reread, digest.algorithm))
         actual = self._actual(digest.algorithm)
         if actual != digest:
             size = self._written
