@@ -191,7 +191,8 @@ class Bench:
         for program in present:
             stage.start(program, roots[program.name], patience=60 + (shape.tags / 200 if shape else 0))
             if shape is not None and (server := stage.servers.get(program.name)) is not None:
-                self.say(f"{program.name} was ready {server.ready_after:.1f} s after its start on them")
+                ready, settled = server.ready_after, server.settled_after
+                self.say(f"{program.name} answered {ready:.1f} s and knew all {settled:.1f} s after its start on them")
         return stage
 
     def close(self) -> None:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from support.server import Server
 
 COMPARED = "compared the index with storage"
+ADOPTED = "adopted what storage holds"
+
+
+def has_ended(log: str) -> bool:
+    """Whether the index was brought to storage: compared, or, where it was new, adopted in one go."""
+    return COMPARED in log or ADOPTED in log
 
 
 class Turns:
@@ -32,10 +38,10 @@ class Turns:
         self._theirs: Peer | None = None
 
     def ours(self) -> Server:
-        """entrepot's turn, with an index that was compared with storage."""
+        """entrepot's turn, with an index that agrees with storage."""
         said = 0 if self._ours is None or self._ours.daemon.running else len(self._ours.log())
         server = self.start_ours()
-        until(lambda: COMPARED in server.log()[said:], what="the index is compared with storage")
+        until(lambda: has_ended(server.log()[said:]), what="the index is brought to storage")
         return server
 
     def start_ours(self) -> Server:

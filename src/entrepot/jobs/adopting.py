@@ -2,9 +2,9 @@
 """Brings the index to storage after a start, in the background, while the registry serves.
 
 First, where the index is new, all repositories that it does not know whole; killed in between, the next start goes on
-with the others. Then, at each start, a comparison of everything: while no process of ours held the data, registry:2 may
-have pushed, moved and deleted, or a collector may have run; and a crash between the link of a blob and its row leaves
-the row missing.
+with the others. Then, at each start but one that has just read everything, a comparison: while no process of ours held
+the data, registry:2 may have pushed, moved and deleted, or a collector may have run; and a crash between the link of a
+blob and its row leaves the row missing.
 """
 
 import asyncio
@@ -76,6 +76,8 @@ async def compare(
 async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, log: Logger) -> None:
     """Both, each until it came to its end; tried again where storage or index fail in the middle."""
 
+    fresh = not index.completeness.whole() and (await index.census.count()).complete == 0
+
     async def adopting() -> None:
         pace = Pace(ADOPTING_SECONDS, ADOPTING_SECONDS)
         report = _Reporter(log, "adopting what storage holds; lists are slower until it ends").report
@@ -88,7 +90,7 @@ async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, 
         found = await compare(storage, index, adoption, Pace().rest, report)
         log.info("compared the index with storage", repositories=found.repositories, repaired=found.repaired)
 
-    for work in (adopting, comparing):
+    for work in (adopting,) if fresh else (adopting, comparing):
         while True:
             try:
                 await work()
