@@ -22,15 +22,22 @@ _SYNC_FILE_RANGE_WRITE = 2
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
+class NotSynced(OSError):
+    """The bytes of a file may not be on the disk, ever. The kernel tells that once and takes them for written then: a
+    second fsync would succeed with the bytes lost, so they must be sent again.
+    """
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Turn errors of the operating system into what a client can be told."""
     try:
         yield
     except OSError as error:
+        again = "; upload again then" if isinstance(error, NotSynced) else ""
         if error.errno in _FULL:
-            raise StorageFull("the disk of the registry is full; space must be freed there") from error
-        raise Unavailable(f"the registry's storage cannot be used: {error.strerror}") from error
+            raise StorageFull(f"the disk of the registry is full; space must be freed there{again}") from error
+        raise Unavailable(f"the registry's storage cannot be used: {error.strerror}{again}") from error
 
 
 SETTLED = 20_000
@@ -88,7 +95,8 @@ class Files:
         self.write_in_order([(key, data)])
 
     def write_in_order(self, contents: Sequence[tuple[str, bytes | Arrived]]) -> None:
-        """Give each content its name, in this order; all durable on return.
+        """Give each content its name, in this order; all durable on return. Raises ``NotSynced`` where bytes could not
+        be synced: nothing has its name then, and what had arrived must not be offered again.
 
         Every name is made first, then everything is synced in the same order: a journaling filesystem then commits
         twice for all together, where syncing after each step costs a commit for each directory.
@@ -101,10 +109,16 @@ class Files:
                 arrived.append(ready)
                 chains.append(self._make_directory(os.path.dirname(self.absolute(key))))
             for one in arrived:
-                self.sync_file(one.descriptor)
+                self._sync(one)
             for one, (key, _) in zip(arrived, contents, strict=True):
                 os.rename(one.path, self.absolute(key))
         self._settle(*chains)
+
+    def _sync(self, arrived: Arrived) -> None:
+        try:
+            self.sync_file(arrived.descriptor)
+        except OSError as error:
+            raise NotSynced(error.errno, error.strerror) from error
 
     @contextlib.contextmanager
     def _temporary(self, data: bytes) -> Iterator[Arrived]:

@@ -15,7 +15,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import DigestInvalid, RegistryError
 from entrepot.oci.names import RepositoryName
 from entrepot.storage import layout
-from entrepot.storage.files import Arrived, Files, translated, write_all_vectors
+from entrepot.storage.files import Arrived, Files, NotSynced, translated, write_all_vectors
 from entrepot.storage.filesystem_blobs import Space
 from entrepot.storage.hashing import Record, RunningDigest, RunningDigests
 from entrepot.storage.threads import finish
@@ -200,7 +200,14 @@ class FilesystemUploadWriter:
         data = (layout.blob_data(digest), Arrived(f"{self._directory}/data", self._descriptor))
         with translated():
             there = self._settle_existing(layout.blob_data(digest), trusted_size)
-            files.write_in_order([link] if there else [data, link])
+            try:
+                files.write_in_order([link] if there else [data, link])
+            except NotSynced:
+                self._forget()
+                raise
+        self._forget()
+
+    def _forget(self) -> None:
         self._open = False
         shutil.rmtree(self._directory, ignore_errors=True)
 

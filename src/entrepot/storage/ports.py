@@ -124,6 +124,8 @@ class UploadWriter(Protocol):
 
         ``trusted_size``: the size of bytes under this digest that were verified before (they are then not written
         again), else None. Raises ``DigestInvalid``; the upload is then gone as well, and nothing was shown.
+        The same where the bytes could not be brought to the disk (``Unavailable``, ``StorageFull``), since a second try
+        would look like success: they must be uploaded again.
         """
         ...
 
