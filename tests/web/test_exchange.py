@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One request over ASGI: its body in parts, its end, and what is answered."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
 from starlette.types import Message
 
-from entrepot.oci.errors import RequestInvalid, SizeInvalid
+from entrepot.oci.errors import RequestInvalid, SizeInvalid, Unavailable
 from entrepot.web.exchange import SMALL, Answer, ClientGone, Exchange
 
 
@@ -157,3 +158,25 @@ def test_queries() -> None:
     assert exchange.query.getlist("tag") == ["1", "2"]
     with pytest.raises(RequestInvalid):
         assert Wire(query=b"&" * 2000).exchange.query
+
+
+async def test_large_bodies_have_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large body that goes on and on without an end is given up, and the connection with it; a small one is not."""
+    monkeypatch.setattr("entrepot.web.exchange.LARGE_SECONDS", 0.2)
+
+    async def admit() -> None:
+        pass
+
+    class Trickling(Wire):
+        """A client that always has one byte more, until it ends."""
+
+        async def receive(self) -> Message:
+            await asyncio.sleep(0.05)
+            return self.messages.pop(0) if self.messages else part(b"x", more=self.exchange.received < 10)
+
+    large = Trickling(part(bytes(SMALL + 1)), *[part(b"x")] * 100).exchange
+    with pytest.raises(Unavailable):
+        await large.read_all(2 * SMALL, admit)
+    assert large.extra["Connection"] == "close"
+    assert await large.read() is None
+    assert await Trickling().exchange.read_all(2 * SMALL, refuse) == b"x" * 11

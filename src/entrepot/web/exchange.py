@@ -30,6 +30,9 @@ sends is lost (seen with Granian)."""
 SMALL = 64 * 1024
 """Bytes of a body that are gathered in memory without asking."""
 
+LARGE_SECONDS = 30.0
+"""For a whole body over :data:`SMALL`, once admitted: who trickles would keep others out."""
+
 
 class ClientGone(Exception):  # the fact, not a fault
     """The client went away in the middle of its request; nobody is left to answer."""
@@ -124,17 +127,23 @@ class Exchange:
 
     async def read_all(self, limit: int, admit: Callable[[], Awaitable[None]]) -> bytes | None:
         """The whole body; None where it is larger than ``limit`` bytes. One over :data:`SMALL` is read on only after
-        ``admit``, so that many at once cannot fill the memory.
+        ``admit``, so that many at once cannot fill the memory; then ``Unavailable`` after :data:`LARGE_SECONDS`.
         """
         chunks = []
         admitted = False
-        while (chunk := await self.read()) is not None:
-            chunks.append(chunk)
-            if self.received > limit:
-                return None
-            if self.received > SMALL and not admitted:
-                await admit()
-                admitted = True
+        try:
+            async with asyncio.timeout(None) as patience:
+                while (chunk := await self.read()) is not None:
+                    chunks.append(chunk)
+                    if self.received > limit:
+                        return None
+                    if self.received > SMALL and not admitted:
+                        await admit()
+                        admitted = True
+                        patience.reschedule(asyncio.get_running_loop().time() + LARGE_SECONDS)
+        except TimeoutError:
+            self._give_up()
+            raise Unavailable(f"the body did not come within {LARGE_SECONDS:.0f} s") from None
         return b"".join(chunks)
 
     async def drain(self) -> None:
@@ -187,10 +196,13 @@ class Exchange:
             async with asyncio.timeout(seconds):
                 message = await self._receive()
         except TimeoutError:
-            self._ended = True
-            self.extra["Connection"] = "close"
+            self._give_up()
             raise Unavailable(f"no byte of the body came for {SILENCE:.0f} s; go on with the upload") from None
         if message["type"] == "http.disconnect":
             self._ended = True
             raise ClientGone
         return message
+
+    def _give_up(self) -> None:
+        self._ended = True
+        self.extra["Connection"] = "close"
