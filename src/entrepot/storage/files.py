@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from entrepot.storage import layout
 
 _SYNC_FILE_RANGE_WRITE = 2
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # the last: a socket
 
 
 class NotSynced(OSError):
@@ -178,9 +180,8 @@ class Files:
         where there is none, or where its bytes cannot be synced and must be written anew.
         """
         path = self.absolute(key)
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except (FileNotFoundError, NotADirectoryError):
+        descriptor = open_regular(path)
+        if descriptor is None:
             return False
         try:
             self.sync_file(descriptor)
@@ -221,15 +222,47 @@ class Files:
 
     def read(self, key: str) -> bytes | None:
         """A small file, or None where there is none."""
-        try:
-            descriptor = os.open(self.absolute(key), os.O_RDONLY)
-        except (FileNotFoundError, NotADirectoryError):
-            self.require_root()
+        descriptor = self.open(key)
+        if descriptor is None:
             return None
         try:
             return os.read(descriptor, 1 << 16)
         finally:
             os.close(descriptor)
+
+    def size(self, key: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+        try:
+            found = os.stat(self.absolute(key))
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
+            self.require_root()
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def open(self, key: str) -> int | None:
+        """A descriptor to read a file, which the caller closes; None where there is none."""
+        descriptor = open_regular(self.absolute(key))
+        if descriptor is None:
+            self.require_root()
+        return descriptor
+
+
+def open_regular(path: str) -> int | None:
+    """A descriptor to read a file, or None. What lies in its place and is none (a directory, a pipe, a symlink to
+    itself) counts as not there: opening a pipe would wait for ever, and one odd entry must not stop all.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def sync_directory(path: str) -> None:

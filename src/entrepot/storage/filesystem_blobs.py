@@ -30,11 +30,7 @@ class FilesystemBlobs:
 
     async def stat(self, digest: Digest) -> int | None:
         with translated():
-            try:
-                return os.stat(self._files.absolute(layout.blob_data(digest))).st_size
-            except (FileNotFoundError, NotADirectoryError):
-                self._files.require_root()
-                return None
+            return self._files.size(layout.blob_data(digest))
 
     def path(self, digest: Digest) -> str | None:
         return self._files.absolute(layout.blob_data(digest))
@@ -42,11 +38,9 @@ class FilesystemBlobs:
     async def read(self, digest: Digest, start: int, end: int) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         with translated():
-            try:
-                descriptor = os.open(self._files.absolute(layout.blob_data(digest)), os.O_RDONLY)
-            except FileNotFoundError:
-                self._files.require_root()
-                raise BlobUnknown(digest) from None
+            descriptor = self._files.open(layout.blob_data(digest))
+        if descriptor is None:
+            raise BlobUnknown(digest)
         try:
             while start < end:
                 size = min(READ_SIZE, end - start)

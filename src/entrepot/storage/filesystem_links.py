@@ -2,6 +2,7 @@
 """Links on a filesystem: small files that hold a digest."""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
@@ -11,12 +12,13 @@ from typing import TypeVar
 
 from entrepot.oci.digests import HEX_LENGTHS, Digest
 from entrepot.oci.errors import RegistryError
-from entrepot.oci.names import RepositoryName, Tag
+from entrepot.oci.names import MAX_NAME, RepositoryName, Tag
 from entrepot.storage import layout
 from entrepot.storage.files import Files, translated
 from entrepot.storage.threads import finish
 
 _BEHIND_SLASH = chr(ord("/") + 1)
+_TANGLED = {errno.ELOOP, errno.ENAMETOOLONG}
 
 Parsed = TypeVar("Parsed")
 
@@ -80,9 +82,10 @@ class FilesystemLinks:
             name = _parsed(RepositoryName.parse, prefix)
             if name is not None:
                 yield name, entries
-            nested = (entry for entry in entries if not entry.startswith("_"))
-            for entry in nested:
-                heappush(waiting, f"{prefix}/{entry}" if prefix else entry)
+            nested = (f"{prefix}/{entry}" if prefix else entry for entry in entries if not entry.startswith("_"))
+            for deeper in nested:
+                if len(deeper) <= MAX_NAME:  # symlinks in a circle may lead on and on
+                    heappush(waiting, deeper)
 
     async def list_tags(self, name: RepositoryName) -> list[Tag]:
         entries = await self._run(lambda: self._entries(layout.tags(name)))
@@ -117,19 +120,48 @@ class FilesystemLinks:
     def _entries(self, key: str) -> list[str]:
         try:
             with os.scandir(self._files.absolute(key)) as entries:
-                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=True)]
+                return [entry.name for entry in entries if _leads_on(entry)]
         except (FileNotFoundError, NotADirectoryError):
             self._files.require_root()
             return []
+        except OSError as error:
+            if error.errno in _TANGLED:
+                return []
+            raise
 
     def _digests(self, key: str) -> list[Digest]:
         found = []
         for algorithm in HEX_LENGTHS:
             for entry in self._entries(f"{key}/{algorithm}"):
                 digest = _parsed(Digest.parse, f"{algorithm}:{entry}")
-                if digest is not None and os.path.exists(self._files.absolute(f"{key}/{algorithm}/{entry}/link")):
+                if digest is not None and os.path.isfile(self._files.absolute(f"{key}/{algorithm}/{entry}/link")):
                     found.append(digest)
         return sorted(found)
+
+
+def _leads_on(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a directory to look into. A symlink to one is, unless that lies on the way to it: walking on
+    there would come back here.
+    """
+    try:
+        if not entry.is_dir():
+            return False
+    except OSError as error:
+        if error.errno in _TANGLED:
+            return False
+        raise
+    return not (entry.is_symlink() and _leads_back(entry.path))
+
+
+def _leads_back(path: str) -> bool:
+    """Whether a symlink leads to one of the directories in which it lies, by the way it was reached, or above one."""
+    target = os.path.join(os.path.realpath(path), "")
+    way = os.path.dirname(path)
+    while way not in {"", "/"}:
+        if os.path.join(os.path.realpath(way), "").startswith(target):
+            return True
+        way = os.path.dirname(way)
+    return False
 
 
 def _parsed(parse: Callable[[str], Parsed], text: str) -> Parsed | None:

@@ -15,7 +15,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import DigestInvalid, RegistryError
 from entrepot.oci.names import RepositoryName
 from entrepot.storage import layout
-from entrepot.storage.files import Arrived, Files, NotSynced, translated, write_all_vectors
+from entrepot.storage.files import Arrived, Files, NotSynced, open_regular, translated, write_all_vectors
 from entrepot.storage.filesystem_blobs import Space
 from entrepot.storage.hashing import Record, RunningDigest, RunningDigests
 from entrepot.storage.threads import finish
@@ -213,13 +213,8 @@ class FilesystemUploadWriter:
 
     def _settle_existing(self, key: str, trusted_size: int | None) -> bool:
         """Whether the blob is there already, verified before and of the right size: then it is only made durable."""
-        if trusted_size != self._written:
-            return False
-        try:
-            size = os.stat(self._shop.files.absolute(key)).st_size
-        except FileNotFoundError:
-            return False
-        return size == self._written and self._shop.files.settle(key)
+        files = self._shop.files
+        return trusted_size == self._written == files.size(key) and files.settle(key)
 
     def _remember(self) -> None:
         if self._running is None or self._running.offset != self._written:
@@ -245,9 +240,8 @@ def write_side_file(path: str, data: bytes) -> None:
 
 def read_side_file(path: str) -> bytes | None:
     """What :func:`write_side_file` wrote, or None."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    descriptor = open_regular(path)
+    if descriptor is None:
         return None
     try:
         return os.read(descriptor, 4096)
