@@ -71,7 +71,7 @@ async def _rebuild(settings: Settings) -> None:
         click.echo("looking for repositories ...", err=True)
         total = len([name async for name in storage.links.repositories()])
         with click.progressbar(length=total, label="adopting") as bar:
-            await adopt(storage, index, adoption, take_turns, lambda _: bar.update(1))
+            await adopt(storage, index, adoption, take_turns, lambda count: bar.update(count - bar.pos))
         with click.progressbar(length=total, label="comparing") as bar:
-            found = await compare(storage, index, adoption, take_turns, lambda _: bar.update(1))
+            found = await compare(storage, index, adoption, take_turns, lambda count: bar.update(count - bar.pos))
     click.echo(f"{found.repositories:,} repositories compared, {found.repaired:,} names mended")

@@ -20,8 +20,8 @@ from entrepot.registry.adoption import Adoption, Rest
 from entrepot.storage.ports import Storage
 from entrepot.telemetry.logs import Logger
 
-ADOPTING_SECONDS = 0.010
-"""Work, then as long a pause: half a core. Lists are slower until it ends."""
+AT_ONCE = 16
+"""Repositories adopted side by side: what they tell the index goes into the same commits, which cost most."""
 
 PAGE = 500
 """Repositories read from the index at a time."""
@@ -44,18 +44,28 @@ class Comparison:
 async def adopt(
     storage: Storage, index: Index, adoption: Adoption, rest: Rest, report: Callable[[int], None]
 ) -> int | None:
-    """Complete every repository that is not, then call the index whole. ``report``: repositories so far, after each.
+    """Complete every repository that is not, then call the index whole. ``report``: repositories so far, now and then.
 
     Returns how many storage holds; None where the index was whole before.
     """
     if index.completeness.whole():
         return None
     count = 0
-    async for name in storage.links.repositories():
-        await adoption.complete(name, rest)
-        await rest()
-        count += 1
+
+    async def complete(names: list[RepositoryName]) -> None:
+        nonlocal count
+        await asyncio.gather(*(adoption.complete(name) for name in names))
+        count += len(names)
         report(count)
+        await rest()
+
+    gathered: list[RepositoryName] = []
+    async for name in storage.links.repositories():
+        gathered.append(name)
+        if len(gathered) == AT_ONCE:
+            await complete(gathered)
+            gathered.clear()
+    await complete(gathered)
     await index.completeness.mark_whole()
     return count
 
@@ -79,7 +89,7 @@ async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, 
     fresh = not index.completeness.whole() and (await index.census.count()).complete == 0
 
     async def adopting() -> None:
-        pace = Pace(ADOPTING_SECONDS, ADOPTING_SECONDS)
+        pace = Pace(times=1)
         report = _Reporter(log, "adopting what storage holds; lists are slower until it ends").report
         count = await adopt(storage, index, adoption, pace.rest, report)
         if count is not None:
@@ -87,7 +97,7 @@ async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, 
 
     async def comparing() -> None:
         report = _Reporter(log, "comparing the index with storage").report
-        found = await compare(storage, index, adoption, Pace().rest, report)
+        found = await compare(storage, index, adoption, Pace(times=4).rest, report)
         log.info("compared the index with storage", repositories=found.repositories, repaired=found.repaired)
 
     for work in (adopting,) if fresh else (adopting, comparing):
