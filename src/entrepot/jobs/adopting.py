@@ -54,7 +54,9 @@ async def adopt(
 
     async def complete(names: list[RepositoryName]) -> None:
         nonlocal count
-        await asyncio.gather(*(adoption.complete(name) for name in names))
+        outcomes = await asyncio.gather(*(adoption.complete(name) for name in names), return_exceptions=True)
+        for failure in filter(None, outcomes):  # only once all have ended
+            raise failure
         count += len(names)
         report(count)
         await rest()
