@@ -70,7 +70,7 @@ async def test_adopted_bytes_are_not_trusted(house: House) -> None:
 
 
 async def test_interrupted(house: House) -> None:
-    """Killed in the middle it is not complete, but some repositories are; it goes on with the others to the same end."""
+    """Killed in the middle some repositories are complete; the next goes on with the others to the same end."""
     names = [RepositoryName(f"r{number:02}") for number in range(40)]
     for name in names:
         await plant(house.storage, name, images.image(layers=1), "latest")
