@@ -7,7 +7,7 @@ takes with it, is right only once all names of the repository are known.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from entrepot.index.changes import ROWS
 from entrepot.index.facts import Kind, Name
@@ -65,12 +65,7 @@ class Adoption:
         return len(differing)
 
     async def _layers_known(self, name: RepositoryName) -> Facts:
-        facts: Facts = {}
-        last = ""
-        while rows := await self._index.lists.layers(name, last, PAGE):
-            facts.update(rows)
-            last = rows[-1][0]
-        return facts
+        return await _read_pages(lambda last: self._index.lists.layers(name, last, PAGE))
 
     async def _layers_stored(self, name: RepositoryName, rest: Rest) -> Facts:
         facts: Facts = {}
@@ -82,12 +77,10 @@ class Adoption:
         return facts
 
     async def _revisions_known(self, name: RepositoryName) -> Facts:
-        facts: Facts = {}
-        last = ""
-        while rows := await self._index.lists.revisions(name, last, PAGE):
-            facts.update((digest, digest) for digest in rows)
-            last = rows[-1]
-        return facts
+        async def read(last: str) -> list[tuple[str, str]]:
+            return [(digest, digest) for digest in await self._index.lists.revisions(name, last, PAGE)]
+
+        return await _read_pages(read)
 
     async def _revisions_stored(self, name: RepositoryName, rest: Rest) -> Facts:
         facts: Facts = {}
@@ -98,12 +91,7 @@ class Adoption:
         return facts
 
     async def _tags_known(self, name: RepositoryName) -> Facts:
-        facts: Facts = {}
-        last = ""
-        while rows := await self._index.lists.tag_targets(name, last, PAGE):
-            facts.update(rows)
-            last = rows[-1][0]
-        return facts
+        return await _read_pages(lambda last: self._index.lists.tag_targets(name, last, PAGE))
 
     async def _tags_stored(self, name: RepositoryName, revisions: Facts, rest: Rest) -> Facts:
         """A tag whose manifest is not there counts as absent, as it does in the index."""
@@ -114,3 +102,13 @@ class Adoption:
                 facts[tag] = digest
             await rest()
         return facts
+
+
+async def _read_pages(read: Callable[[str], Awaitable[Sequence[tuple[str, str]]]]) -> Facts:
+    """All rows of a list of the index; ``read`` gives the page behind a name."""
+    facts: Facts = {}
+    last = ""
+    while rows := await read(last):
+        facts.update(rows)
+        last = rows[-1][0]
+    return facts
