@@ -11,7 +11,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.names import Tag
 from entrepot.storage import layout
 from entrepot.storage.claim import claim_directory
-from entrepot.storage.files import Files
+from entrepot.storage.files import Files, identify
 from support.rooms import NAME
 
 DIGEST = Digest.of(b"bytes")
@@ -30,7 +30,7 @@ class Process:
         self.synced: list[str] = []
         self.failing: OSError | None = None
         self.failing_directory = ""
-        self.files = Files(root, self._sync_file, self._sync_directory, lambda *_: None)
+        self.files = Files(root, self._sync_file, self._sync_directory, lambda *_: None, identify(root))
 
     def _sync_file(self, descriptor: int) -> None:
         if self.failing is not None:

@@ -12,7 +12,7 @@ import pytest
 
 from entrepot.oci.digests import Digest
 from entrepot.storage.claim import claim_directory
-from entrepot.storage.files import Files
+from entrepot.storage.files import Files, identify
 from entrepot.storage.filesystem_blobs import FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
 from entrepot.storage.filesystem_uploads import FilesystemUploads
@@ -52,7 +52,7 @@ class House:
 
     def __init__(self, root: Path, pool: ThreadPoolExecutor) -> None:
         self.ahead, self.sync = Gate(), Gate()
-        self.files = Files(root, self.sync.pass_through, lambda _: None, self.ahead.pass_through)
+        self.files = Files(root, self.sync.pass_through, lambda _: None, self.ahead.pass_through, identify(root))
         self.links = FilesystemLinks(self.files, pool)
         health = FilesystemHealth(self.files, 0)
         self.uploads = FilesystemUploads(

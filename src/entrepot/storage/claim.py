@@ -15,7 +15,7 @@ from pathlib import Path
 
 from entrepot.oci.errors import Unavailable
 from entrepot.storage import layout
-from entrepot.storage.files import sync_directory
+from entrepot.storage.files import identify, sync_directory
 
 PATIENCE = 5.0
 """Seconds to wait for a server that is just ending, as on a restart."""
@@ -25,13 +25,41 @@ NETWORK_KINDS = frozenset(
 )
 """Filesystems on which SQLite's locks and memory maps cannot be trusted."""
 
+_claimed: dict[Path, tuple[int, int]] = {}
+"""What this process, or the one it was forked from, holds. Like the lock itself it belongs to the process: a worker
+that is started later must not take whatever directory it finds for the one that was claimed."""
+
 
 @contextlib.contextmanager
 def claim_directory(root: Path) -> Iterator[bool]:
     """Hold ``root`` while inside; gives whether it can be written. Raises ``Unavailable`` with what to do.
 
-    A directory that holds a registry but cannot be written is served read-only.
+    A directory that holds a registry but cannot be written is served read-only. Forks that are made while inside know
+    the directory again (:func:`recognize`).
     """
+    with _hold(root) as writable:
+        _claimed[root] = identify(root)
+        try:
+            yield writable
+        finally:
+            _claimed.pop(root, None)
+
+
+def recognize(root: Path) -> tuple[int, int]:
+    """The identity of ``root`` as this process or the one it was forked from claimed it; where nobody did (a command
+    beside a server), as it is now. Raises ``Unavailable`` where it is gone.
+    """
+    claimed = _claimed.get(root)
+    if claimed is not None:
+        return claimed
+    try:
+        return identify(root)
+    except OSError as error:
+        raise Unavailable(f"the data directory {root} cannot be opened: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _hold(root: Path) -> Iterator[bool]:
     try:
         for key in (layout.BLOBS, layout.REPOSITORIES, layout.TEMPORARY):
             _make_directories(root, key)

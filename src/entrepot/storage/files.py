@@ -6,7 +6,6 @@ write a temporary file, fsync, rename, fsync the directory and each directory th
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import shutil
@@ -19,7 +18,6 @@ from uuid import uuid4
 from entrepot.oci.errors import StorageFull, Unavailable
 from entrepot.storage import layout
 
-_SYNC_FILE_RANGE_WRITE = 2
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # the last: a socket
 
@@ -56,20 +54,17 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Durable files below ``root``. ``sync_file``, ``sync_directory`` and ``sync_ahead`` are ``os.fsync`` and this
-    module's, or do nothing where the configuration gives up durability (``disk.fsync: false``).
+    """Durable files below ``root``. ``sync_file``, ``sync_directory`` and ``sync_ahead`` are ``os.fsync``,
+    :func:`sync_directory` and a hint to the kernel, or do nothing where the configuration gives up durability
+    (``disk.fsync: false``). ``identity`` is the root's (:func:`identify`) as it was when the server claimed it.
     """
 
     root: Path
     sync_file: Callable[[int], None]
     sync_directory: Callable[[str], None]
     sync_ahead: Callable[[int, int, int], None]
-    _identity: tuple[int, int] = field(init=False)
+    identity: tuple[int, int]
     _settled: set[str] = field(init=False, default_factory=set)
-
-    def __post_init__(self) -> None:
-        found = os.stat(self.root)
-        object.__setattr__(self, "_identity", (found.st_dev, found.st_ino))
 
     def require_root(self) -> None:
         """Raises ``Unavailable`` where the root is gone or another directory than at the start (a disk that was
@@ -78,10 +73,10 @@ class Files:
         Asked wherever something is not found, so that a root that vanished never reads as an empty registry.
         """
         try:
-            found = os.stat(self.root)
+            found = identify(self.root)
         except OSError as error:
             raise Unavailable(f"the data directory {self.root} is gone ({error.strerror}); bring it back") from error
-        if (found.st_dev, found.st_ino) != self._identity:
+        if found != self.identity:
             raise Unavailable(f"the data directory {self.root} is another one than at the start; restart the registry")
 
     def absolute(self, key: str) -> str:
@@ -265,6 +260,12 @@ def open_regular(path: str) -> int | None:
     return None
 
 
+def identify(root: Path) -> tuple[int, int]:
+    """Device and inode of a directory, by which it is known again. Raises ``OSError`` where it is gone."""
+    found = os.stat(root)
+    return found.st_dev, found.st_ino
+
+
 def sync_directory(path: str) -> None:
     """fsync of a directory: the names in it survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -272,15 +273,6 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_ahead(descriptor: int, start: int, end: int) -> None:
-    """Let the kernel begin to bring these bytes of a file to the disk, without waiting for it. A hint: what goes wrong
-    is told by the fsync that must follow.
-    """
-    libc = ctypes.CDLL(None)
-    begin, length = ctypes.c_int64(start), ctypes.c_int64(end - start)
-    libc.sync_file_range(descriptor, begin, length, _SYNC_FILE_RANGE_WRITE)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from entrepot.storage.files import Files, sync_ahead, sync_directory
+from entrepot.storage.claim import recognize
+from entrepot.storage.files import Files, sync_directory
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
 from entrepot.storage.filesystem_uploads import FilesystemUploads
 from entrepot.storage.filesystem_writer import Workshop
 from entrepot.storage.hashing import RunningDigests, read_boot_id
+from entrepot.storage.hints import sync_ahead
 from entrepot.storage.ports import Storage
 from entrepot.storage.settings import DiskSettings, FilesystemSettings
 
@@ -22,11 +24,16 @@ REREADING = 2
 
 @contextlib.contextmanager
 def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterator[Storage]:
-    """The storage in ``settings.rootdirectory``, which is claimed."""
+    """The storage in ``settings.rootdirectory``, which is claimed.
+
+    Raises ``Unavailable`` where that is gone, or another one than was claimed before this process was forked: a worker
+    on it would find an empty registry, or a strange one.
+    """
     sync_file = os.fsync if disk.fsync else _ignore_file
     sync_names = sync_directory if disk.fsync else _ignore_directory
     ahead = sync_ahead if disk.fsync else _ignore_range
-    files = Files(settings.rootdirectory, sync_file, sync_names, ahead)
+    files = Files(settings.rootdirectory, sync_file, sync_names, ahead, recognize(settings.rootdirectory))
+    files.require_root()
     health = FilesystemHealth(files, disk.reserve)
     threads = max(2, settings.maxthreads // 4)
     with (
