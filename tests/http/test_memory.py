@@ -157,6 +157,20 @@ def test_many_large_manifests_at_once(registry: Server) -> None:
             transfer.assert_serves(http, "large/other", made, ["1"])
 
 
+def test_readers_of_large_manifests_who_do_not_read(registry: Server, http: httpx.Client) -> None:
+    """250 clients that ask for a manifest of 4 MiB and read nothing cost less than 400 MiB, not 1,200; others pull."""
+    large = transfer.push(http, "large/read", images.artifact(annotations={"note": "a" * (MAX - 2000)}), "1")
+    small = transfer.push(http, "large/small", images.image(layers=1), "1")
+    with ExitStack() as open_, at_most(registry, 400):
+        for _ in range(250):
+            wire = open_.enter_context(Wire(registry.host))
+            wire.send(request("GET", f"/v2/large/read/manifests/{large.digest}"))
+        time.sleep(1)
+        with closing(registry.client(timeout=20)) as other:
+            transfer.assert_serves(other, "large/small", small, ["1"])
+    transfer.assert_serves(http, "large/read", large, ["1"])
+
+
 def test_a_manifest_of_20_000_missing_layers(registry: Server, http: httpx.Client) -> None:
     """The largest number of layers, none of which is here, gets an answer that names each, within bounds."""
     layers = [{"size": 1, "digest": images.digest_of(str(number).encode())} for number in range(20_000)]

@@ -180,3 +180,32 @@ async def test_large_bodies_have_their_time(monkeypatch: pytest.MonkeyPatch) -> 
     assert large.extra["Connection"] == "close"
     assert await large.read() is None
     assert await Trickling().exchange.read_all(2 * SMALL, refuse) == b"x" * 11
+
+
+async def test_large_answers_go_in_parts() -> None:
+    """A large answer goes in parts, the last of which says so, and is whole."""
+    wire = Wire()
+    body = bytes(range(256)) * 600
+    await wire.exchange.answer(Answer(200, {}, body))
+    parts = wire.sent[1:]
+    assert [message["more_body"] for message in parts] == [True, True, False]
+    assert b"".join(message["body"] for message in parts) == body
+    assert wire.exchange.sent == len(body)
+
+
+async def test_large_answers_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large answer whose client takes no more of it is cut off."""
+    monkeypatch.setattr("entrepot.web.exchange.SILENCE", 0.1)
+
+    class Stuck(Wire):
+        """A client that takes the head and one part."""
+
+        async def send(self, message: Message) -> None:
+            if len(self.sent) == 2:
+                await asyncio.Event().wait()
+            await super().send(message)
+
+    wire = Stuck()
+    await wire.exchange.answer(Answer(200, {}, bytes(3 * SMALL)))
+    assert wire.exchange.sent == SMALL
+    assert wire.sent[-1]["more_body"]

@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 SILENCE = 60.0
-"""Seconds without a byte after which a body is given up."""
+"""Seconds without a byte after which a body is given up, and a large answer that nobody reads."""
 
 DRAIN_BYTES = 8 * 1024 * 1024
 DRAIN_SECONDS = 5.0
@@ -28,7 +28,7 @@ DRAIN_SECONDS = 5.0
 sends is lost (seen with Granian)."""
 
 SMALL = 64 * 1024
-"""Bytes of a body that are gathered in memory without asking."""
+"""Bytes of a body that are gathered in memory without asking, and that are sent at once."""
 
 LARGE_SECONDS = 30.0
 """For a whole body over :data:`SMALL`, once admitted: who trickles would keep others out."""
@@ -161,14 +161,21 @@ class Exchange:
             self.extra["Connection"] = "close"
 
     async def answer(self, answer: Answer) -> None:
-        """Send a whole answer; to HEAD only its headers."""
+        """Send a whole answer; to HEAD only its headers. A large one goes in parts, each of which waits until the
+        client has room for it (Granian's ``send`` does), and is cut off where that takes longer than :data:`SILENCE`.
+        """
         body = b"" if self.method == "HEAD" else answer.body
         headers = dict(answer.headers)
         if answer.status not in {204, 304}:
             headers.setdefault("Content-Length", str(len(answer.body)))
         await self.start(answer.status, headers)
-        await self._send({"type": "http.response.body", "body": body})
-        self.sent += len(body)
+        end = max(1, len(body))
+        for at in range(0, end, SMALL):
+            try:
+                async with asyncio.timeout(SILENCE):
+                    await self.send_chunk(body[at : at + SMALL], more=at + SMALL < end)
+            except TimeoutError:
+                return  # with the rest unsent: the server closes the connection
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head of an answer."""

@@ -9,6 +9,7 @@ from entrepot.oci.names import RepositoryName, parse_reference
 from entrepot.registry.registry import Registry
 from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
 from entrepot.web.locations import Locations
+from entrepot.web.outgoing import Outgoing, too_many
 from entrepot.web.v2 import blobs, manifests
 from entrepot.web.v2.lists import ListPages
 from entrepot.web.v2.routes import Kind, Route
@@ -34,6 +35,7 @@ class Api:
         self._locations = locations
         self._uploads = UploadPages(registry, locations)
         self._lists = ListPages(registry, locations)
+        self._outgoing = Outgoing()
         self._large = asyncio.Semaphore(manifests.LARGE_AT_ONCE)
 
     async def handle(self, exchange: Exchange, route: Route) -> None:
@@ -44,7 +46,14 @@ class Api:
         if route.kind == "blobs" and exchange.method != "DELETE":
             name, digest = RepositoryName.parse(route.name), Digest.parse(route.tail)
             return await blobs.get(exchange, self._registry, name, digest)
-        return await exchange.answer(await self._answer(exchange, route))
+        if route.kind == "manifests" and exchange.method in {"GET", "HEAD"}:
+            name, reference = RepositoryName.parse(route.name), parse_reference(route.tail)
+            return await manifests.get(exchange, self._registry, self._outgoing, name, reference)
+        answer = await self._answer(exchange, route)
+        if not self._outgoing.fits(len(answer.body)):
+            raise too_many()  # it lies in memory already, so it may not wait
+        async with self._outgoing.hold(len(answer.body)):
+            return await exchange.answer(answer)
 
     def _require_method(self, method: str, kind: Kind) -> None:
         allowed = METHODS[kind]
@@ -78,9 +87,7 @@ class Api:
         reference = parse_reference(tail)
         if exchange.method == "PUT":
             return await manifests.put(exchange, self._registry, self._locations, self._large, name, reference)
-        if exchange.method == "DELETE":
-            return await manifests.delete(self._registry, name, reference)
-        return await manifests.get(exchange, self._registry, name, reference)
+        return await manifests.delete(self._registry, name, reference)
 
     async def _upload(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         match exchange.method:

@@ -13,6 +13,7 @@ from entrepot.registry.manifests import PulledManifest
 from entrepot.registry.registry import Registry
 from entrepot.web.exchange import Answer, Exchange
 from entrepot.web.locations import Locations
+from entrepot.web.outgoing import Outgoing
 
 MAX_TAGS = 100
 """Tags of one push; the specification asks for at least 10 and allows 414 beyond a limit."""
@@ -41,14 +42,22 @@ def describe_manifest(manifest: PulledManifest) -> dict[str, str]:
     }
 
 
-async def get(exchange: Exchange, registry: Registry, name: RepositoryName, reference: Reference) -> Answer:
+async def get(
+    exchange: Exchange, registry: Registry, outgoing: Outgoing, name: RepositoryName, reference: Reference
+) -> None:
     """GET and HEAD; whatever Accept says, the manifest goes out as it was pushed (compat.md 9.3)."""
     manifest = await registry.manifests.get(name, reference)
-    headers = describe_manifest(manifest)
-    if exchange.client_has(manifest.digest):
+    digest, headers = manifest.digest, describe_manifest(manifest)
+    if exchange.client_has(digest):
         del headers["Content-Length"]
-        return Answer(304, headers)
-    return Answer(200, headers, manifest.payload)
+        return await exchange.answer(Answer(304, headers))
+    size = 0 if exchange.method == "HEAD" else len(manifest.payload)
+    payload = manifest.payload if outgoing.fits(size) else None
+    del manifest  # it would lie in memory while this waits
+    async with outgoing.hold(size):
+        if payload is None:
+            payload = (await registry.manifests.get(name, digest)).payload
+        return await exchange.answer(Answer(200, headers, payload))
 
 
 async def put(
