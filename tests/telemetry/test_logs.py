@@ -188,3 +188,10 @@ def test_access_log_that_nobody_flushes(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().err
     assert said.count("lines of the access log are dropped") == 1
     assert f"dropped={20_000 - len(lines)}\n" in said
+
+
+def test_access_log_escapes_are_told_from_what_was_sent(tmp_path: Path) -> None:
+    r"""A client that sends ``\x22`` itself is not logged as one that sent a quote."""
+    lines = logged(tmp_path, ("::1", "GET / HTTP/1.1", "", '"'), ("::1", "GET / HTTP/1.1", "", r"\x22"))
+    assert lines[0].endswith(r' "\x22"')
+    assert lines[1].endswith(r' "\x5cx22"')

@@ -164,7 +164,7 @@ class AccessLog:
 
 
 def _clean(text: str) -> str:
-    """Nothing from outside may end a line or a field."""
-    if text.isprintable() and '"' not in text:
+    """Nothing from outside may end a line or a field, or look like what is escaped here."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
         return text
-    return "".join(c if c.isprintable() and c != '"' else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() and c not in '"\\' else f"\\x{ord(c):02x}" for c in text)
