@@ -7,10 +7,40 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from entrepot.telemetry.health import HealthBoard
 
+CONNECTIONS = 64
+"""Open connections at most, each with a thread; one more is closed at once."""
+
+SILENCE = 10.0
+"""Seconds without a byte after which a connection is closed."""
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _BoundedServer(ThreadingHTTPServer):
+    """With no more than :data:`CONNECTIONS` threads."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._places.acquire(blocking=False):
+            return self.shutdown_request(request)
+        try:
+            return super().process_request(request, client_address)
+        except RuntimeError:  # no thread could be started
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
 
 def start_debug_server(
@@ -19,6 +49,8 @@ def start_debug_server(
     """Serve on a bound socket, in a thread, until ``shutdown`` is called on what is returned."""
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = SILENCE
+
         def do_GET(self) -> None:
             if self.path == "/debug/health":
                 findings = board.read()
@@ -40,7 +72,7 @@ def start_debug_server(
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
+    server = _BoundedServer(("", 0), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
     server.daemon_threads = True
