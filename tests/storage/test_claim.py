@@ -42,18 +42,19 @@ async def test_another_directory_than_was_claimed(root: Path) -> None:
     """While a directory is claimed, another one or none in its place is Unavailable for whoever opens it; the claimed
     one can be opened again once it is back, and after the claim any can.
     """
-    with claim_directory(root) as writable:
-        assert writable
-        with open_directory(root) as storage:
+    settings = FilesystemSettings(root), DiskSettings()
+    with claim_directory(root) as claim:
+        assert claim.writable
+        with open_filesystem(*settings, claim.identity) as storage:
             await store(storage, DATA)
         moved = swap(root)
-        with pytest.raises(Unavailable, match="another one than at the start"), open_directory(root):
+        with pytest.raises(Unavailable, match="another one"), open_filesystem(*settings, claim.identity):
             pass
         shutil.rmtree(root)
-        with pytest.raises(Unavailable, match="is gone"), open_filesystem(FilesystemSettings(root), DiskSettings()):
+        with pytest.raises(Unavailable, match="is gone"), open_filesystem(*settings, claim.identity):
             pass
         moved.rename(root)
-        with open_directory(root) as storage:
+        with open_filesystem(*settings, claim.identity) as storage:
             assert await storage.links.read_layer(NAME, Digest.of(DATA)) == Digest.of(DATA)
     swap(root)
     with open_directory(root) as storage:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName
-from entrepot.storage.claim import claim_directory
+from entrepot.storage.claim import claim_directory, look_at
 from entrepot.storage.filesystem import open_filesystem
 from entrepot.storage.settings import DiskSettings, FilesystemSettings
 
@@ -38,7 +38,9 @@ def open_directory(root: Path, *, reserve: int = 0, fsync: bool = True) -> Itera
     if not (root / "entrepot").is_dir():
         with claim_directory(root):
             pass
-    with open_filesystem(FilesystemSettings(root), DiskSettings(reserve=reserve, fsync=fsync)) as storage:
+    with open_filesystem(
+        FilesystemSettings(root), DiskSettings(reserve=reserve, fsync=fsync), look_at(root)
+    ) as storage:
         yield storage
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from entrepot.app import find_index, open_parts
+from entrepot.app.opening import find_index, open_parts
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from entrepot.app import bind, prepare_server, settle_index, supervise
+from entrepot.app.server import bind, prepare_server, settle_index, supervise
 from entrepot.cli.greeting import greet
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from entrepot.index.changes import NameBusy
 from entrepot.index.facts import Change, Name, OpenIntent, TagTruth, Truth
@@ -18,6 +17,7 @@ from entrepot.oci.errors import RegistryError, Unavailable
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.truths import read_truth
 from entrepot.storage.ports import Storage
+from entrepot.storage.threads import finish
 
 PATIENCE = 10.0
 """Seconds to wait for a name before 503."""
@@ -52,7 +52,7 @@ class Names:
         try:
             yield held
         finally:
-            await _to_the_end(asyncio.ensure_future(self._end(change, held)))
+            await finish(asyncio.ensure_future(self._end(change, held)))
 
     async def wait(self, busy: NameBusy, deadline: float, attempt: int) -> None:
         """After ``busy``: settle what the dead hold, or give the living a moment. ``deadline``: monotonic seconds."""
@@ -91,7 +91,7 @@ class Names:
         settled = 0
         for (repository, identity, holder), names in by_change.items():
             taking = asyncio.ensure_future(self._take_over(repository, identity, holder, names))
-            await _to_the_end(taking)
+            await finish(taking)
             settled += taking.result()
         return settled
 
@@ -154,18 +154,3 @@ class Names:
         if await self._storage.links.read_tag(repository, tag) is None:
             with contextlib.suppress(RegistryError):
                 await self._storage.links.remove_tag(repository, tag)
-
-
-async def _to_the_end(ending: asyncio.Task[Any]) -> None:
-    """A request that is cancelled, however often, lets go of its names all the same: its process lives on, and nobody
-    would settle them.
-    """
-    cancelled = False
-    while not ending.done():
-        try:
-            await asyncio.wait([ending])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    ending.result()

@@ -11,6 +11,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from entrepot.oci.errors import Unavailable
@@ -25,33 +26,32 @@ NETWORK_KINDS = frozenset(
 )
 """Filesystems on which SQLite's locks and memory maps cannot be trusted."""
 
-_claimed: dict[Path, tuple[int, int]] = {}
-"""What this process, or the one it was forked from, holds. Like the lock itself it belongs to the process: a worker
-that is started later must not take whatever directory it finds for the one that was claimed."""
+Identity = tuple[int, int]
+"""Device and inode of a data directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A directory that is held. ``identity`` goes to every fork: a worker that is started later must not take whatever
+    directory it finds for the one that was claimed.
+    """
+
+    writable: bool
+    identity: Identity
 
 
 @contextlib.contextmanager
-def claim_directory(root: Path) -> Iterator[bool]:
-    """Hold ``root`` while inside; gives whether it can be written. Raises ``Unavailable`` with what to do.
+def claim_directory(root: Path) -> Iterator[Claim]:
+    """Hold ``root`` while inside. Raises ``Unavailable`` with what to do.
 
-    A directory that holds a registry but cannot be written is served read-only. Forks that are made while inside know
-    the directory again (:func:`recognize`).
+    A directory that holds a registry but cannot be written is served read-only.
     """
     with _hold(root) as writable:
-        _claimed[root] = identify(root)
-        try:
-            yield writable
-        finally:
-            _claimed.pop(root, None)
+        yield Claim(writable, identify(root))
 
 
-def recognize(root: Path) -> tuple[int, int]:
-    """The identity of ``root`` as this process or the one it was forked from claimed it; where nobody did (a command
-    beside a server), as it is now. Raises ``Unavailable`` where it is gone.
-    """
-    claimed = _claimed.get(root)
-    if claimed is not None:
-        return claimed
+def look_at(root: Path) -> Identity:
+    """The directory as it is now, for a command beside a server. Raises ``Unavailable`` where it is gone."""
     try:
         return identify(root)
     except OSError as error:

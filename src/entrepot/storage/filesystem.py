@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from entrepot.storage.claim import recognize
+from entrepot.storage.claim import Identity
 from entrepot.storage.files import Files, sync_directory
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
@@ -23,8 +23,8 @@ REREADING = 2
 
 
 @contextlib.contextmanager
-def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterator[Storage]:
-    """The storage in ``settings.rootdirectory``, which is claimed.
+def open_filesystem(settings: FilesystemSettings, disk: DiskSettings, identity: Identity) -> Iterator[Storage]:
+    """The storage in ``settings.rootdirectory``, which was claimed with this ``identity``.
 
     Raises ``Unavailable`` where that is gone, or another one than was claimed before this process was forked: a worker
     on it would find an empty registry, or a strange one.
@@ -32,7 +32,7 @@ def open_filesystem(settings: FilesystemSettings, disk: DiskSettings) -> Iterato
     sync_file = os.fsync if disk.fsync else _ignore_file
     sync_names = sync_directory if disk.fsync else _ignore_directory
     ahead = sync_ahead if disk.fsync else _ignore_range
-    files = Files(settings.rootdirectory, sync_file, sync_names, ahead, recognize(settings.rootdirectory))
+    files = Files(settings.rootdirectory, sync_file, sync_names, ahead, identity)
     files.require_root()
     health = FilesystemHealth(files, disk.reserve)
     threads = max(2, settings.maxthreads // 4)

@@ -26,7 +26,7 @@ HEADER_SECONDS = 20
 """For the head of a request: a client that sends a header a second is let go."""
 
 
-def run_worker(application: Callable[..., Any], listener: socket.socket, number: int, *, http2: bool) -> None:
+def serve_connections(application: Callable[..., Any], listener: socket.socket, number: int, *, http2: bool) -> None:
     """Serve until SIGTERM, then let open requests end; blocks. ``application`` gets ASGI's lifespan events."""
     unix = listener.family == socket.AF_UNIX
     holder = SocketHolder(listener.fileno(), unix, BACKLOG)  # type: ignore[call-arg]  # missing in its stub

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens storage and index as the settings say, for a server's processes and for commands."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from entrepot.config.settings import Settings
+from entrepot.index.index import Index, open_index
+from entrepot.oci.errors import Unavailable
+from entrepot.storage.claim import NETWORK_KINDS, Identity, filesystem_kind, look_at
+from entrepot.storage.filesystem import open_filesystem
+from entrepot.storage.layout import OWN
+from entrepot.storage.memory import open_memory
+from entrepot.storage.ports import Storage
+from entrepot.storage.reserve import give_up_reserve
+from entrepot.storage.settings import FilesystemSettings
+from entrepot.telemetry.logs import Logger
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where storage and index of one registry are; known before the first fork and the same for all processes."""
+
+    settings: Settings
+    index_path: Path
+    identity: Identity | None
+    """Of the data directory; None where storage lives in the process."""
+
+
+@contextlib.contextmanager
+def open_place(place: Place, log: Logger) -> Iterator[tuple[Storage, Index]]:
+    """Storage and index for one process of a server. Raises ``Unavailable`` with what to do."""
+    with _open_storage(place) as storage, open_index(place.index_path, partial(_make_room, place, log)) as index:
+        yield storage, index
+
+
+@contextlib.contextmanager
+def open_parts(settings: Settings) -> Iterator[tuple[Storage, Index]]:
+    """Storage and index for a command that works beside a server, or without one. Raises ``Unavailable``."""
+    path = find_index(settings)
+    driver = settings.storage.driver
+    identity = look_at(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else None
+    with _open_storage(Place(settings, path, identity)) as storage, open_index(path) as index:
+        yield storage, index
+
+
+def find_index(settings: Settings) -> Path:
+    """Where a server on these settings has its index, if it may write its directory. Raises ``Unavailable``."""
+    if not is_filesystem(settings):
+        raise Unavailable("storage: inmemory lives in the server's process, and so does its index")
+    return place_index(settings, Path(), beside_data=True)
+
+
+def place_index(settings: Settings, run_directory: Path, *, beside_data: bool) -> Path:
+    """Where the index lies. Raises ``Unavailable`` where it would lie on a network filesystem."""
+    if settings.index.url is not None:
+        return Path(settings.index.url.removeprefix("sqlite:///"))
+    driver = settings.storage.driver
+    if not isinstance(driver, FilesystemSettings) or not beside_data:
+        return run_directory / "index.sqlite3"
+    kind = filesystem_kind(driver.rootdirectory)
+    if kind in NETWORK_KINDS:
+        raise Unavailable(
+            f"the data directory {driver.rootdirectory} lies on a network filesystem ({kind}), where an SQLite index "
+            "is not safe; add to the configuration a place on a local disk for it:\n"
+            "index:\n  url: sqlite:////var/lib/entrepot/index.sqlite3"
+        )
+    return driver.rootdirectory / OWN / "index.sqlite3"
+
+
+def is_filesystem(settings: Settings) -> bool:
+    """Whether several processes can have this storage open."""
+    return isinstance(settings.storage.driver, FilesystemSettings)
+
+
+@contextlib.contextmanager
+def _open_storage(place: Place) -> Iterator[Storage]:
+    driver = place.settings.storage.driver
+    if isinstance(driver, FilesystemSettings) and place.identity is not None:
+        with open_filesystem(driver, place.settings.storage.disk, place.identity) as storage:
+            yield storage
+    else:
+        yield open_memory()
+
+
+def _make_room(place: Place, log: Logger) -> bool:
+    """What the index does when the disk is full: others filled it, since uploads stop before that."""
+    driver = place.settings.storage.driver
+    if not isinstance(driver, FilesystemSettings) or not give_up_reserve(driver.rootdirectory):
+        return False
+    log.error("the disk is full; gave up the reserve file so that deletes still work. Free space there")
+    return True

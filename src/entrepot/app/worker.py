@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The body of a worker process: everything that answers requests."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from entrepot.app.jobs import do_jobs
+from entrepot.app.opening import is_filesystem, open_place
+from entrepot.app.shared import Shared
+from entrepot.registry.registry import join
+from entrepot.telemetry.logs import AccessLog, configure_logs
+from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.web.edge import Edge, Parts
+from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
+from entrepot.web.locations import Locations
+from entrepot.web.pages import Pages
+from entrepot.web.v1 import Search
+from entrepot.web.v2.api import Api
+
+Background = Callable[[], Awaitable[None]]
+
+
+def run_worker(shared: Shared, number: int) -> None:
+    """Serve until a signal. ``number`` counts workers from 1, for the log."""
+    from entrepot.web.server import serve_connections
+
+    settings = shared.settings
+    log = configure_logs(settings.telemetry.log)
+    with open_place(shared.place, log) as (storage, index):
+        registry = join(storage, index, settings.registry)
+        metrics = RequestMetrics()
+        access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
+        parts = Parts(
+            Api(registry, Locations(settings.http)), Search(registry), Pages(shared.board, registry.catalogue)
+        )
+        edge = Edge(registry, parts, settings.http, shared.board, metrics, access, log)
+        background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory)]
+        if access is not None:
+            background.append(partial(flush_access_log, access))
+        if not is_filesystem(settings):
+            background.append(partial(do_jobs, shared, storage, index, log))
+        serve_connections(Lifespan(edge, background), shared.listener, number, http2=settings.http.h2c_enabled)
