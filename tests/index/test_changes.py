@@ -18,10 +18,10 @@ LATEST = tag_name("latest")
 async def test_finished_changes_are_facts(index: Index) -> None:
     """Before a change is finished nothing is known of it; afterwards all is, and no intent is left."""
     begun = await index.changes.begin(change(manifest_name("m"), LATEST))
-    assert index.lookups.manifest_by_tag(NAME, Tag("latest")) is None
+    assert await index.lookups.manifest_by_tag(NAME, Tag("latest")) is None
     assert {intent.name for intent in await index.changes.list_open()} == {manifest_name("m"), LATEST}
     await index.changes.finish(begun, NAME, [manifest_truth("m"), tag_truth("latest", "m")])
-    found = index.lookups.manifest_by_tag(NAME, Tag("latest"))
+    found = await index.lookups.manifest_by_tag(NAME, Tag("latest"))
     assert isinstance(found, StoredManifest)
     assert found.payload == b"m"
     assert await index.changes.list_open() == []
@@ -117,7 +117,7 @@ async def test_finishing_twice(index: Index, other: Index) -> None:
     begun = await index.changes.begin(change(LATEST))
     await other.changes.finish(begun, NAME, [manifest_truth("new"), tag_truth("latest", "new")])
     await index.changes.finish(begun, NAME, [manifest_truth("old"), tag_truth("latest", "old")])
-    found = index.lookups.manifest_by_tag(NAME, Tag("latest"))
+    found = await index.lookups.manifest_by_tag(NAME, Tag("latest"))
     assert isinstance(found, StoredManifest)
     assert found.payload == b"new"
 

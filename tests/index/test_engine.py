@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, select
 
-from entrepot.index.engine import Engine, Transaction
+from entrepot.index.engine import Transaction
 from entrepot.index.index import open_index
 from entrepot.index.schema import KEPT, VERSION
-from entrepot.index.statements import Statement, insert_absent, sqlite_dialect
+from entrepot.index.sqlite import SqliteEngine
+from entrepot.index.statements import Row, Statement, insert_absent, sqlite_dialect
 from entrepot.oci.errors import Unavailable
 from support.facts import manifest_truth, tag_truth, tell
 from support.rooms import NAME
@@ -29,6 +30,7 @@ ALL = Statement.compile(select(KEPT.c.key).order_by(KEPT.c.key), sqlite_dialect(
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from entrepot.index.engine import Transaction
 from entrepot.index.index import open_index
 from support.facts import tag_truth, tell
 async def main():
@@ -40,9 +42,9 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def engine(path: Path) -> Iterator[Engine]:
+def engine(path: Path) -> Iterator[SqliteEngine]:
     """An engine over a database with the table ``kept`` and nothing else."""
-    with contextlib.closing(Engine(path)) as opened:
+    with contextlib.closing(SqliteEngine(path)) as opened:
         opened.write_blocking(
             lambda tx: tx.execute(Statement('CREATE TABLE kept ("key" PRIMARY KEY, value)', (), {}), {})
         )
@@ -74,21 +76,21 @@ class Insert:
         return rows
 
 
-async def keys(engine: Engine) -> list[str]:
+async def keys(engine: SqliteEngine) -> list[str]:
     """All that is kept."""
     return [str(row[0]) for row in await engine.read(ALL, {})]
 
 
-async def test_writes_are_read(engine: Engine) -> None:
+async def test_writes_are_read(engine: SqliteEngine) -> None:
     """What was written is read at once, on the calling thread and in others; an INSERT that did nothing says 0."""
-    assert engine.read_one(VALUE, "a") is None
+    assert await engine.read_one(VALUE, "a") is None
     assert await engine.write(insert("a", "1")) == 1
     assert await engine.write(insert("a", "2")) == 0
-    assert engine.read_one(VALUE, "a") == ("1",)
+    assert await engine.read_one(VALUE, "a") == ("1",)
     assert await engine.read(VALUE, {"key": "a"}) == [("1",)]
 
 
-async def test_a_failing_change_is_undone_alone(engine: Engine) -> None:
+async def test_a_failing_change_is_undone_alone(engine: SqliteEngine) -> None:
     """Of changes in one commit, one that fails is undone and told so; its neighbours stay."""
     entered, gate = threading.Event(), threading.Event()
 
@@ -109,14 +111,14 @@ async def test_a_failing_change_is_undone_alone(engine: Engine) -> None:
     assert await keys(engine) == [f"{n:02}" for n in range(30) if n % 3]
 
 
-async def test_a_value_that_no_database_takes_is_undone_alone(engine: Engine) -> None:
+async def test_a_value_that_no_database_takes_is_undone_alone(engine: SqliteEngine) -> None:
     """A value that the driver refuses fails its own change, not its neighbours'."""
     done = await asyncio.gather(*map(engine.write, map(insert, ("a", "\ud800", "b"))), return_exceptions=True)
     assert [type(answer) for answer in done] == [int, UnicodeEncodeError, int]
     assert await keys(engine) == ["a", "b"]
 
 
-async def test_a_request_that_is_cancelled_harms_nobody(engine: Engine) -> None:
+async def test_a_request_that_is_cancelled_harms_nobody(engine: SqliteEngine) -> None:
     """A change whose request was cancelled before it ran is left out; the writer goes on with the others."""
     entered, gate = threading.Event(), threading.Event()
 
@@ -137,7 +139,7 @@ async def test_a_request_that_is_cancelled_harms_nobody(engine: Engine) -> None:
     assert await keys(engine) == ["later", "stays"]
 
 
-async def test_many_writers_and_readers(engine: Engine) -> None:
+async def test_many_writers_and_readers(engine: SqliteEngine) -> None:
     """Hundreds of changes at once are all made, while lists are read."""
     writes = [engine.write(insert(f"{number:03}")) for number in range(300)]
     reads = [keys(engine) for _ in range(20)]
@@ -157,12 +159,16 @@ def test_statements_bind_by_name() -> None:
         statement.bind({"a": 1})
 
 
-def test_commits_survive_a_power_cut(engine: Engine) -> None:
+def _first(statement: Statement, tx: Transaction) -> Row | None:
+    return tx.one(statement, {})
+
+
+async def test_commits_survive_a_power_cut(engine: SqliteEngine) -> None:
     """Every connection waits for the disk: WAL with synchronous=FULL."""
     for name, value in (("journal_mode", "wal"), ("synchronous", 2)):
         pragma = Statement(f"PRAGMA {name}", (), {})
-        assert engine.read_one(pragma) == (value,)
-        assert engine.write_blocking(partial(Transaction.one, statement=pragma, values={})) == (value,)
+        assert await engine.read_one(pragma) == (value,)
+        assert engine.write_blocking(partial(_first, pragma)) == (value,)
 
 
 async def test_two_processes(path: Path) -> None:
@@ -177,15 +183,15 @@ async def test_two_processes(path: Path) -> None:
         assert len(await index.lists.tags(NAME, "", -1)) == 180
 
 
-def test_reopened(path: Path) -> None:
+async def test_reopened(path: Path) -> None:
     """What was kept is there when the index is opened again, and the schema's version with it."""
     with open_index(path) as index:
-        assert index.kept.get("a") is None
+        assert await index.kept.get("a") is None
         index.kept.set("a", "1")
         index.kept.set("a", "2")
     with open_index(path) as index:
-        assert index.kept.get("a") == "2"
-        assert index.kept.get("schema") == str(VERSION)
+        assert await index.kept.get("a") == "2"
+        assert await index.kept.get("schema") == str(VERSION)
 
 
 def test_a_newer_schema_is_refused(path: Path) -> None:

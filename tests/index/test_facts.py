@@ -40,23 +40,23 @@ async def test_manifests(index: Index) -> None:
     """A manifest is found by its tag and its digest in the repository that holds it, and in no other."""
     await tell(index, manifest_truth("m"), tag_truth("latest", "m"))
     for found in (
-        index.lookups.manifest_by_tag(NAME, LATEST),
-        index.lookups.manifest_by_digest(NAME, digest_of("m")),
+        await index.lookups.manifest_by_tag(NAME, LATEST),
+        await index.lookups.manifest_by_digest(NAME, digest_of("m")),
     ):
         assert isinstance(found, StoredManifest)
         assert (found.digest, found.payload) == (digest_of("m"), b"m")
-    assert index.lookups.manifest_by_tag(OTHER, LATEST) is None
-    assert index.lookups.manifest_by_digest(OTHER, digest_of("m")) is None
-    assert index.lookups.manifest_by_tag(NAME, Tag("Latest")) is None
+    assert await index.lookups.manifest_by_tag(OTHER, LATEST) is None
+    assert await index.lookups.manifest_by_digest(OTHER, digest_of("m")) is None
+    assert await index.lookups.manifest_by_tag(NAME, Tag("Latest")) is None
 
 
 async def test_a_large_manifest(index: Index) -> None:
     """A payload over 64 KiB is not read by the look-up but by :meth:`load`; one that went in between is None."""
     small, large = "s" * 65536, "l" * 65537
     await tell(index, manifest_truth(small), manifest_truth(large), tag_truth("latest", large))
-    assert isinstance(index.lookups.manifest_by_digest(NAME, digest_of(small)), StoredManifest)
-    found = index.lookups.manifest_by_tag(NAME, LATEST)
-    assert found == index.lookups.manifest_by_digest(NAME, digest_of(large)) == LargeManifest(digest_of(large))
+    assert isinstance(await index.lookups.manifest_by_digest(NAME, digest_of(small)), StoredManifest)
+    found = await index.lookups.manifest_by_tag(NAME, LATEST)
+    assert found == await index.lookups.manifest_by_digest(NAME, digest_of(large)) == LargeManifest(digest_of(large))
     loaded = await index.lookups.load(found)
     assert loaded is not None
     assert (loaded.digest, loaded.payload) == (digest_of(large), large.encode())
@@ -67,13 +67,13 @@ async def test_tags_move_and_go(index: Index) -> None:
     """A tag is what was recorded last; removing it leaves its manifest and its siblings."""
     await tell(index, manifest_truth("a"), manifest_truth("b"), tag_truth("latest", "a"), tag_truth("other", "a"))
     await tell(index, tag_truth("latest", "b"))
-    found = index.lookups.manifest_by_tag(NAME, LATEST)
+    found = await index.lookups.manifest_by_tag(NAME, LATEST)
     assert found is not None
     assert found.digest == digest_of("b")
     await tell(index, tag_truth("latest", None))
-    assert index.lookups.manifest_by_tag(NAME, LATEST) is None
-    assert index.lookups.manifest_by_tag(NAME, Tag("other")) is not None
-    assert index.lookups.manifest_by_digest(NAME, digest_of("b")) is not None
+    assert await index.lookups.manifest_by_tag(NAME, LATEST) is None
+    assert await index.lookups.manifest_by_tag(NAME, Tag("other")) is not None
+    assert await index.lookups.manifest_by_digest(NAME, digest_of("b")) is not None
 
 
 async def test_manifests_go_from_one_repository(index: Index) -> None:
@@ -81,39 +81,39 @@ async def test_manifests_go_from_one_repository(index: Index) -> None:
     for name in (NAME, OTHER):
         await tell(index, manifest_truth("m"), name=name)
     await tell(index, ManifestTruth(digest_of("m"), None))
-    assert index.lookups.manifest_by_digest(NAME, digest_of("m")) is None
-    assert index.lookups.manifest_by_digest(OTHER, digest_of("m")) is not None
+    assert await index.lookups.manifest_by_digest(NAME, digest_of("m")) is None
+    assert await index.lookups.manifest_by_digest(OTHER, digest_of("m")) is not None
 
 
 async def test_blobs(index: Index) -> None:
     """A blob is held by the repository that linked it, with its size, until its link goes."""
     await tell(index, held("blob"))
-    assert index.lookups.blob(NAME, digest_of("blob")) == HeldBlob(digest_of("blob"), 4, verified=True)
-    assert index.lookups.blob(OTHER, digest_of("blob")) is None
-    assert index.lookups.repository_with_blob(digest_of("blob")) == NAME
+    assert await index.lookups.blob(NAME, digest_of("blob")) == HeldBlob(digest_of("blob"), 4, verified=True)
+    assert await index.lookups.blob(OTHER, digest_of("blob")) is None
+    assert await index.lookups.repository_with_blob(digest_of("blob")) == NAME
     await tell(index, BlobTruth(digest_of("blob"), None))
-    assert index.lookups.blob(NAME, digest_of("blob")) is None
-    assert index.lookups.repository_with_blob(digest_of("blob")) is None
+    assert await index.lookups.blob(NAME, digest_of("blob")) is None
+    assert await index.lookups.repository_with_blob(digest_of("blob")) is None
 
 
 async def test_aliases(index: Index) -> None:
     """An alias is held under its own digest with the bytes of another, and is no source for mounts."""
     alias = Digest.of(b"blob", "sha512")
     await tell(index, BlobTruth(alias, HeldBlob(digest_of("blob"), 4, verified=False)))
-    assert index.lookups.blob(NAME, alias) == HeldBlob(digest_of("blob"), 4, verified=False)
-    assert index.lookups.blob(NAME, digest_of("blob")) is None
-    assert index.lookups.repository_with_blob(alias) is None
+    assert await index.lookups.blob(NAME, alias) == HeldBlob(digest_of("blob"), 4, verified=False)
+    assert await index.lookups.blob(NAME, digest_of("blob")) is None
+    assert await index.lookups.repository_with_blob(alias) is None
 
 
 async def test_verified_stays_verified(index: Index) -> None:
     """Bytes once verified stay so when another repository's link is read from storage; the other way they become so."""
     await tell(index, held("a", verified=False), held("b"))
-    assert index.lookups.verified_size(digest_of("a")) is None
-    assert index.lookups.verified_size(digest_of("b")) == 1
+    assert await index.lookups.verified_size(digest_of("a")) is None
+    assert await index.lookups.verified_size(digest_of("b")) == 1
     await tell(index, held("a"), held("b", verified=False), name=OTHER)
-    assert index.lookups.verified_size(digest_of("a")) == 1
-    assert index.lookups.verified_size(digest_of("b")) == 1
-    assert index.lookups.verified_size(digest_of("never")) is None
+    assert await index.lookups.verified_size(digest_of("a")) == 1
+    assert await index.lookups.verified_size(digest_of("b")) == 1
+    assert await index.lookups.verified_size(digest_of("never")) is None
 
 
 async def test_linking_a_blob(index: Index, other: Index) -> None:
@@ -123,12 +123,12 @@ async def test_linking_a_blob(index: Index, other: Index) -> None:
     with pytest.raises(NameBusy) as caught:
         await index.blobs.link(NAME, digest_of("blob"), blob)
     assert caught.value.holders == (other.holder.name,)
-    assert index.lookups.blob(NAME, digest_of("blob")) is None
+    assert await index.lookups.blob(NAME, digest_of("blob")) is None
     await index.blobs.link(OTHER, digest_of("blob"), blob)
     await other.changes.finish(removal, NAME, [])
     await index.blobs.link(NAME, digest_of("blob"), blob)
-    assert index.lookups.blob(NAME, digest_of("blob")) == blob
-    assert index.lookups.blob(OTHER, digest_of("blob")) == blob
+    assert await index.lookups.blob(NAME, digest_of("blob")) == blob
+    assert await index.lookups.blob(OTHER, digest_of("blob")) == blob
 
 
 async def test_recording_twice_changes_nothing(index: Index, path: Path) -> None:

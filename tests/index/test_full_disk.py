@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.index.engine import Engine, Transaction
+from entrepot.index.engine import Transaction
+from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.oci.errors import StorageFull
 
@@ -48,22 +49,22 @@ def make_table(tx: Transaction) -> None:
 async def test_room_is_made(path: Path) -> None:
     """Where room could be made the change succeeds, and its requester never knows."""
     disk = Disk(helps=True)
-    with closing(Engine(path, disk.make_room)) as engine:
+    with closing(SqliteEngine(path, disk.make_room)) as engine:
         await engine.write(make_table)
         await engine.write(disk.grow)
-        assert engine.read_one(COUNT) == (1,)
+        assert await engine.read_one(COUNT) == (1,)
     assert disk.asked == 1
 
 
 async def test_no_room_can_be_made(path: Path) -> None:
     """Where none could be made the change is 507 and undone; what is read is read, and later ones succeed."""
     disk = Disk(helps=False)
-    with closing(Engine(path, disk.make_room)) as engine:
+    with closing(SqliteEngine(path, disk.make_room)) as engine:
         await engine.write(make_table)
         with pytest.raises(StorageFull, match="index"):
             await engine.write(disk.grow)
-        assert engine.read_one(COUNT) == (0,)
+        assert await engine.read_one(COUNT) == (0,)
         disk.pages = 100_000
         await engine.write(disk.grow)
-        assert engine.read_one(COUNT) == (1,)
+        assert await engine.read_one(COUNT) == (1,)
     assert disk.asked == 1

@@ -9,11 +9,11 @@ import pytest
 
 from entrepot.index.blobs import Blobs
 from entrepot.index.changes import Changes
-from entrepot.index.engine import Engine
 from entrepot.index.index import open_index
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.recorder import Recorder
+from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 
 WHOLE = {"Changes._open", "Lists._search"}
@@ -24,8 +24,8 @@ worst: 75 ms for a million of them.
 
 def statements(path: Path) -> dict[str, Statement]:
     """All statements of the rooms' objects, by the attribute that holds them."""
-    with closing(Engine(path)) as engine:
-        recorder = Recorder()
+    with closing(SqliteEngine(path)) as engine:
+        recorder = Recorder(engine.dialect)
         owners = (Lookups(engine), Lists(engine), Blobs(engine, recorder), recorder, Changes(engine, recorder, ""))
         found: dict[str, Statement] = {}
         for owner in owners:

@@ -33,9 +33,9 @@ async def adopt_all(house: House, report: Callable[[int], None] = ignore) -> int
 
 async def test_empty_storage(house: House) -> None:
     """Over empty storage the index is complete at once."""
-    assert not house.index.completeness.whole()
+    assert not await house.index.completeness.whole()
     assert await adopt_all(house) == 0
-    assert house.index.completeness.whole()
+    assert await house.index.completeness.whole()
 
 
 async def test_everything_is_found(house: House) -> None:
@@ -50,7 +50,7 @@ async def test_everything_is_found(house: House) -> None:
     assert reports == [3]
     assert await differences(house) == []
     for name, content in zip(REPOSITORIES, contents, strict=True):
-        pulled = house.registry.manifests.peek(name, Tag("1.0"))
+        pulled = await house.registry.manifests.peek(name, Tag("1.0"))
         assert pulled is not None
         assert (pulled.payload, pulled.media_type) == (content.data, content.media_type)
         for blob in content.blobs:
@@ -65,8 +65,8 @@ async def test_adopted_bytes_are_not_trusted(house: House) -> None:
     await plant(house.storage, NAME, content)
     await adopt_all(house)
     digest = Digest(content.blobs[0].digest)
-    assert house.index.lookups.blob(NAME, digest) is not None
-    assert house.index.lookups.verified_size(digest) is None
+    assert await house.index.lookups.blob(NAME, digest) is not None
+    assert await house.index.lookups.verified_size(digest) is None
 
 
 async def test_interrupted(house: House) -> None:
@@ -81,14 +81,14 @@ async def test_interrupted(house: House) -> None:
 
     with pytest.raises(Killed):
         await adopt_all(house, die)
-    assert not house.index.completeness.whole()
-    assert house.index.completeness.of(names[0])
-    assert not house.index.completeness.of(names[-1])
+    assert not await house.index.completeness.whole()
+    assert await house.index.completeness.of(names[0])
+    assert not await house.index.completeness.of(names[-1])
     assert await differences(house) != []
     with house.another() as again:
         assert await adopt_all(again) == 40
-        assert again.index.completeness.whole()
-    assert house.index.completeness.whole()
+        assert await again.index.completeness.whole()
+    assert await house.index.completeness.whole()
     assert await differences(house) == []
 
 
@@ -110,7 +110,7 @@ async def test_what_cannot_be_served_is_left_out(house: House) -> None:
     await adopt_all(house)
     assert await house.index.lists.tags(NAME, "", -1) == ["good"]
     assert await house.index.lists.revisions(NAME, "", 9) == [content.digest]
-    assert house.index.lookups.blob(NAME, Digest.of(b"no bytes")) is None
+    assert await house.index.lookups.blob(NAME, Digest.of(b"no bytes")) is None
     assert len(await house.index.lists.layers(NAME, "", 9)) == len(content.blobs)
 
 

@@ -44,8 +44,8 @@ async def test_what_another_program_did(house: House, log: Logger, lines: LogCap
     assert await compare(house, log, lines) == 4 + 4
     assert await differences(house) == []
     assert (await house.registry.manifests.get(NAME, Tag("moves"))).digest == stays.digest
-    assert house.registry.manifests.peek(NAME, Tag("goes")) is None
-    found = house.registry.manifests.peek(OTHER, Tag("latest"))
+    assert await house.registry.manifests.peek(NAME, Tag("goes")) is None
+    found = await house.registry.manifests.peek(OTHER, Tag("latest"))
     assert found is not None
     assert found.digest == new
 

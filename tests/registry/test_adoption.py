@@ -29,9 +29,9 @@ async def test_tags(house: House) -> None:
     assert await house.index.lists.tags(NAME, "", -1) == [TAGS[7]]
     page = await house.registry.catalogue.tags(NAME, "", -1)
     assert page.entries == TAGS
-    assert house.index.completeness.of(NAME)
-    assert not house.index.completeness.of(OTHER)
-    assert not house.registry.catalogue.complete()
+    assert await house.index.completeness.of(NAME)
+    assert not await house.index.completeness.of(OTHER)
+    assert not await house.registry.catalogue.complete()
 
 
 async def test_referrers(house: House) -> None:
@@ -101,9 +101,9 @@ async def test_what_another_process_completed(house: House) -> None:
     """What one process has marked every other knows."""
     await plant(house.storage, NAME, images.image(), "latest")
     with house.another() as other:
-        assert not other.index.completeness.of(NAME)
+        assert not await other.index.completeness.of(NAME)
         await adoption(house).complete(NAME, take_turns)
-        assert other.index.completeness.of(NAME)
-        assert not other.index.completeness.whole()
+        assert await other.index.completeness.of(NAME)
+        assert not await other.index.completeness.whole()
         await house.index.completeness.mark_whole()
-        assert other.index.completeness.whole()
+        assert await other.index.completeness.whole()

@@ -67,7 +67,7 @@ async def test_failing_half_way(house: House, root: Path) -> None:
     assert await house.storage.links.has_revision(NAME, Digest(content.digest))
     assert (await house.registry.manifests.get(NAME, Tag("before"))).digest == content.digest
     for tag in (LATEST, Tag("later")):
-        assert house.registry.manifests.peek(NAME, tag) is None
+        assert await house.registry.manifests.peek(NAME, tag) is None
     assert await differences(house) == []
     assert await house.names.settle_dead() == 0
     await push_manifest(house.registry, NAME, content, "before", "latest", "later")

@@ -33,7 +33,7 @@ async def test_image(house: House, registry: Registry, algorithm: str) -> None:
     for reference in (LATEST, digest):
         pulled = await registry.manifests.get(NAME, reference)
         assert (pulled.digest, pulled.media_type, pulled.payload) == (digest, content.media_type, content.data)
-        assert registry.manifests.peek(NAME, reference) == pulled
+        assert await registry.manifests.peek(NAME, reference) == pulled
     for blob in content.blobs:
         assert await read_blob(registry, NAME, Digest(blob.digest)) == blob.data
     assert await differences(house) == []

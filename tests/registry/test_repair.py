@@ -22,11 +22,11 @@ async def test_pull_by_tag(house: House, registry: Registry, storage: Storage) -
     """A tag that the index does not know is found in storage, and known from then on."""
     content = images.image()
     digest = await plant(storage, NAME, content, "latest")
-    assert registry.manifests.peek(NAME, LATEST) is None
+    assert await registry.manifests.peek(NAME, LATEST) is None
     pulled = await registry.manifests.get(NAME, LATEST)
     assert (pulled.digest, pulled.media_type, pulled.payload) == (digest, content.media_type, content.data)
-    assert registry.manifests.peek(NAME, LATEST) == pulled
-    assert registry.manifests.peek(NAME, digest) == pulled
+    assert await registry.manifests.peek(NAME, LATEST) == pulled
+    assert await registry.manifests.peek(NAME, digest) == pulled
     assert await house.index.changes.list_open() == []
 
 
@@ -36,7 +36,7 @@ async def test_pull_by_digest(registry: Registry, storage: Storage) -> None:
     with pytest.raises(ManifestUnknown):
         await registry.manifests.get(OTHER, digest)
     assert (await registry.manifests.get(NAME, digest)).digest == digest
-    assert registry.manifests.peek(NAME, digest) is not None
+    assert await registry.manifests.peek(NAME, digest) is not None
 
 
 async def test_pull_of_blobs(registry: Registry, storage: Storage) -> None:

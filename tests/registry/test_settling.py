@@ -195,5 +195,5 @@ async def test_a_tag_without_its_manifest_is_none(house: House) -> None:
         await PUSH[1](house.storage, scene)
         await house.storage.links.remove_revision(NAME, scene.new)
     await house.names.settle_dead()
-    assert house.registry.manifests.peek(NAME, LATEST) is None
-    assert house.registry.manifests.peek(NAME, OLD) is not None
+    assert await house.registry.manifests.peek(NAME, LATEST) is None
+    assert await house.registry.manifests.peek(NAME, OLD) is not None

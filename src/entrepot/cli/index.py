@@ -58,7 +58,7 @@ def _load(config: Path | None) -> Settings:
 async def _show(settings: Settings, path: Path) -> None:
     with open_parts(settings) as (_, index):
         counts = await index.census.count()
-        whole = index.completeness.whole()
+        whole = await index.completeness.whole()
     click.echo(f"index         {path}")
     click.echo(f"state         {'complete' if whole else f'adopting: {counts.complete} repositories so far'}")
     for noun in ("repositories", "manifests", "tags", "blobs"):

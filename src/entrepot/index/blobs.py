@@ -10,7 +10,7 @@ from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import BlobTruth, HeldBlob
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import INTENTS
-from entrepot.index.statements import Statement, sqlite_dialect
+from entrepot.index.statements import Statement
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName
 
@@ -22,7 +22,7 @@ class Blobs:
         self._engine = engine
         self._recorder = recorder
         on_name = [INTENTS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
-        self._intent = Statement.compile(select(INTENTS.c.holder).where(*on_name), sqlite_dialect())
+        self._intent = Statement.compile(select(INTENTS.c.holder).where(*on_name), engine.dialect)
 
     async def link(self, name: RepositoryName, digest: Digest, held: HeldBlob) -> None:
         """The repository holds the blob: its link in storage is written. Raises ``NameBusy`` while it is being removed.

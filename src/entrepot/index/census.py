@@ -4,10 +4,11 @@
 from dataclasses import dataclass
 
 from sqlalchemy import Table, func, select, true
+from sqlalchemy.engine.interfaces import Dialect
 
 from entrepot.index.engine import Engine
 from entrepot.index.schema import BLOBS, MANIFESTS, REPOSITORIES, TAGS
-from entrepot.index.statements import Statement, sqlite_dialect
+from entrepot.index.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Census:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tables = {table.name: _count(table) for table in (REPOSITORIES, MANIFESTS, TAGS, BLOBS)}
+        self._tables = {table.name: _count(table, engine.dialect) for table in (REPOSITORIES, MANIFESTS, TAGS, BLOBS)}
         self._complete = Statement.compile(
-            select(func.count()).select_from(REPOSITORIES).where(REPOSITORIES.c.complete == true()), sqlite_dialect()
+            select(func.count()).select_from(REPOSITORIES).where(REPOSITORIES.c.complete == true()), engine.dialect
         )
 
     async def count(self) -> Counts:
@@ -40,5 +41,5 @@ class Census:
         return int((await self._engine.read(statement, {}))[0][0] or 0)
 
 
-def _count(table: Table) -> Statement:
-    return Statement.compile(select(func.count()).select_from(table), sqlite_dialect())
+def _count(table: Table, dialect: Dialect) -> Statement:
+    return Statement.compile(select(func.count()).select_from(table), dialect)

@@ -17,7 +17,7 @@ from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import Change, Name, OpenIntent, Truth
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import INTENTS, LAYERS, PINS, REPOSITORIES, REVISIONS
-from entrepot.index.statements import Statement, Value, insert_absent, sqlite_dialect
+from entrepot.index.statements import Statement, Value, insert_absent
 from entrepot.oci.names import RepositoryName
 
 ROWS = 200
@@ -47,7 +47,7 @@ class Changes:
         self._engine = engine
         self._recorder = recorder
         self._holder = holder
-        dialect = sqlite_dialect()
+        dialect = engine.dialect
         on_name = [INTENTS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
         pin_on_name = [PINS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
         here = select(REPOSITORIES.c.id).where(REPOSITORIES.c.name == bindparam("repository")).scalar_subquery()

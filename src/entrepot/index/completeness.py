@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, true, update
 
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.schema import KEPT, REPOSITORIES
-from entrepot.index.statements import Statement, insert_replacing, sqlite_dialect
+from entrepot.index.statements import Statement, insert_replacing
 from entrepot.oci.names import RepositoryName
 
 _COMPLETE = "complete"
@@ -21,7 +21,7 @@ class Completeness:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known = False
-        dialect = sqlite_dialect()
+        dialect = engine.dialect
         self._whole = Statement.compile(select(KEPT.c.value).where(KEPT.c.key == bindparam("a_key")), dialect)
         self._set_whole = Statement.compile(insert_replacing(KEPT, ("key",)), dialect)
         self._one = Statement.compile(
@@ -31,16 +31,16 @@ class Completeness:
             update(REPOSITORIES).where(REPOSITORIES.c.name == bindparam("of")).values(complete=true()), dialect
         )
 
-    def whole(self) -> bool:
+    async def whole(self) -> bool:
         """Whether all of storage is known."""
-        self._known = self._known or self._engine.read_one(self._whole, _COMPLETE) is not None
+        self._known = self._known or await self._engine.read_one(self._whole, _COMPLETE) is not None
         return self._known
 
-    def of(self, name: RepositoryName) -> bool:
+    async def of(self, name: RepositoryName) -> bool:
         """Whether all that storage holds of this repository is known."""
-        if self.whole():
+        if await self.whole():
             return True
-        row = self._engine.read_one(self._one, name)
+        row = await self._engine.read_one(self._one, name)
         return row is not None and bool(row[0])
 
     async def mark(self, name: RepositoryName) -> None:

@@ -4,9 +4,11 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from entrepot.index.blobs import Blobs
@@ -19,7 +21,8 @@ from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
-from entrepot.index.statements import Statement, insert_replacing, sqlite_dialect
+from entrepot.index.sqlite import SqliteEngine
+from entrepot.index.statements import Statement, insert_replacing
 from entrepot.oci.errors import Unavailable
 
 
@@ -28,13 +31,18 @@ class Kept:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        dialect = sqlite_dialect()
+        dialect = engine.dialect
         self._get = Statement.compile(select(KEPT.c.value).where(KEPT.c.key == bindparam("a_key")), dialect)
         self._set = Statement.compile(insert_replacing(KEPT, ("key",)), dialect)
 
-    def get(self, key: str) -> str | None:
+    async def get(self, key: str) -> str | None:
         """The value, or None."""
-        row = self._engine.read_one(self._get, key)
+        row = await self._engine.read_one(self._get, key)
+        return None if row is None else str(row[0])
+
+    def get_blocking(self, key: str) -> str | None:
+        """The same for callers without a loop."""
+        row = self._engine.write_blocking(lambda tx: tx.one(self._get, {"a_key": key}))
         return None if row is None else str(row[0])
 
     def set(self, key: str, value: str) -> None:
@@ -59,7 +67,7 @@ class Index:
     async def check(self) -> None:
         """Whether it can be read. Raises ``Unavailable`` with a sentence that says what to do."""
         self.same_file()
-        if self.kept.get("schema") is None:
+        if await self.kept.get("schema") is None:
             raise Unavailable("the registry's index has lost its contents; restart the registry, which builds it anew")
 
 
@@ -77,11 +85,11 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             f"the index cannot be written at {path}: {error.strerror}; "
             "name another place in the configuration, such as index: {url: sqlite:////var/lib/entrepot/index.sqlite3}"
         ) from error
-    with contextlib.closing(holder), contextlib.closing(Engine(path, make_room)) as engine:
-        engine.write_blocking(_create)
+    with contextlib.closing(holder), contextlib.closing(SqliteEngine(path, make_room)) as engine:
+        engine.write_blocking(partial(_create, engine.dialect))
         kept = Kept(engine)
         _check_version(kept, path)
-        recorder = Recorder()
+        recorder = Recorder(engine.dialect)
         yield Index(
             lookups=Lookups(engine),
             lists=Lists(engine),
@@ -95,8 +103,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
         )
 
 
-def _create(tx: Transaction) -> None:
-    dialect = sqlite_dialect()
+def _create(dialect: Dialect, tx: Transaction) -> None:
     for table in METADATA.sorted_tables:
         tx.execute(Statement.compile(CreateTable(table, if_not_exists=True), dialect), {})
         for index in table.indexes:
@@ -104,7 +111,7 @@ def _create(tx: Transaction) -> None:
 
 
 def _check_version(kept: Kept, path: Path) -> None:
-    found = kept.get("schema")
+    found = kept.get_blocking("schema")
     if found is None:
         kept.set("schema", str(VERSION))
     elif not found.isdigit() or int(found) > VERSION:

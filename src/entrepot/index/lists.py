@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, bindparam, exists, func, or_, select
 from entrepot.index.engine import Engine
 from entrepot.index.facts import StoredManifest
 from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
-from entrepot.index.statements import Statement, Value, sqlite_dialect
+from entrepot.index.statements import Statement, Value
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
 
@@ -34,7 +34,7 @@ class Lists:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        dialect = sqlite_dialect()
+        dialect = engine.dialect
         here = REPOSITORIES.c.name == bindparam("repository")
         last: BindParameter[str] = bindparam("last")
         limit: BindParameter[int] = bindparam("limit")

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_colum
 from entrepot.index.engine import Engine
 from entrepot.index.facts import HeldBlob, LargeManifest, StoredManifest
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
-from entrepot.index.statements import Statement, sqlite_dialect
+from entrepot.index.statements import Statement
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
 
@@ -19,7 +19,7 @@ class Lookups:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        dialect = sqlite_dialect()
+        dialect = engine.dialect
         small = case((func.length(MANIFESTS.c.payload) <= SMALL, MANIFESTS.c.payload))
         manifest = (MANIFESTS.c.digest, MANIFESTS.c.media_type, small)
         here = REPOSITORIES.c.name == bindparam("a_repository")
@@ -65,13 +65,13 @@ class Lookups:
             dialect,
         )
 
-    def manifest_by_tag(self, name: RepositoryName, tag: Tag) -> StoredManifest | LargeManifest | None:
+    async def manifest_by_tag(self, name: RepositoryName, tag: Tag) -> StoredManifest | LargeManifest | None:
         """What the tag points to."""
-        return _manifest(self._engine.read_one(self._by_tag, name, tag))
+        return _manifest(await self._engine.read_one(self._by_tag, name, tag))
 
-    def manifest_by_digest(self, name: RepositoryName, digest: Digest) -> StoredManifest | LargeManifest | None:
+    async def manifest_by_digest(self, name: RepositoryName, digest: Digest) -> StoredManifest | LargeManifest | None:
         """The manifest, where this repository holds it."""
-        return _manifest(self._engine.read_one(self._by_digest, name, digest))
+        return _manifest(await self._engine.read_one(self._by_digest, name, digest))
 
     async def load(self, large: LargeManifest) -> StoredManifest | None:
         """The manifest with its payload, read in a thread; None where it went in between."""
@@ -79,19 +79,19 @@ class Lookups:
         found = _manifest(rows[0]) if rows else None
         return found if isinstance(found, StoredManifest) else None
 
-    def blob(self, name: RepositoryName, digest: Digest) -> HeldBlob | None:
+    async def blob(self, name: RepositoryName, digest: Digest) -> HeldBlob | None:
         """The blob, where this repository holds it."""
-        row = self._engine.read_one(self._blob, name, digest)
+        row = await self._engine.read_one(self._blob, name, digest)
         return None if row is None else HeldBlob(Digest(row[0]), int(row[1]), bool(row[2]))  # type: ignore[arg-type]
 
-    def verified_size(self, digest: Digest) -> int | None:
+    async def verified_size(self, digest: Digest) -> int | None:
         """The size of bytes that we have verified, wherever they are linked."""
-        row = self._engine.read_one(self._size, digest)
+        row = await self._engine.read_one(self._size, digest)
         return int(row[0]) if row is not None and row[1] else None  # type: ignore[arg-type]
 
-    def repository_with_blob(self, digest: Digest) -> RepositoryName | None:
+    async def repository_with_blob(self, digest: Digest) -> RepositoryName | None:
         """Any repository that holds the blob."""
-        row = self._engine.read_one(self._holder, digest)
+        row = await self._engine.read_one(self._holder, digest)
         return None if row is None else RepositoryName(row[0])
 
 

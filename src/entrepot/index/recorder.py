@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 
 from sqlalchemy import Table, and_, bindparam, delete, select
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
 
 from entrepot.index.engine import Transaction
 from entrepot.index.facts import BlobTruth, HeldBlob, ManifestFacts, ManifestTruth, TagTruth, Truth
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TAGS
-from entrepot.index.statements import Statement, Value, insert_absent, insert_replacing, sqlite_dialect
+from entrepot.index.statements import Statement, Value, insert_absent, insert_replacing
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName
 
@@ -18,8 +19,7 @@ from entrepot.oci.names import RepositoryName
 class Recorder:
     """The statements that write facts."""
 
-    def __init__(self) -> None:
-        dialect = sqlite_dialect()
+    def __init__(self, dialect: Dialect) -> None:
         self._find = Statement.compile(
             select(REPOSITORIES.c.id).where(REPOSITORIES.c.name == bindparam("name")), dialect
         )

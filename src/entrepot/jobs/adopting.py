@@ -48,7 +48,7 @@ async def adopt(
 
     Returns how many storage holds; None where the index was whole before.
     """
-    if index.completeness.whole():
+    if await index.completeness.whole():
         return None
     count = 0
 
@@ -88,7 +88,7 @@ async def compare(
 async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, log: Logger) -> None:
     """Both, each until it came to its end; tried again where storage or index fail in the middle."""
 
-    fresh = not index.completeness.whole() and (await index.census.count()).complete == 0
+    fresh = not await index.completeness.whole() and (await index.census.count()).complete == 0
 
     async def adopting() -> None:
         pace = Pace(times=1)

@@ -43,7 +43,7 @@ class Adoption:
 
     async def complete(self, name: RepositoryName, rest: Rest = take_turns) -> None:
         """All that storage holds of this repository is known to the index on return."""
-        if not self._index.completeness.of(name):
+        if not await self._index.completeness.of(name):
             await self.compare(name, rest)
             await self._index.completeness.mark(name)
 

@@ -36,7 +36,7 @@ class Blobs:
 
     async def find(self, name: RepositoryName, digest: Digest) -> Blob:
         """The blob, where this repository holds it; else ``BlobUnknown``. Its bytes are there: looked at each time."""
-        held = self._index.lookups.blob(name, digest)
+        held = await self._index.lookups.blob(name, digest)
         if held is None:
             held = await self._repair(name, digest)
         if held is None or await self._storage.blobs.stat(held.content) != held.size:
@@ -49,7 +49,7 @@ class Blobs:
 
     async def mount(self, name: RepositoryName, digest: Digest, source: RepositoryName | None) -> bool:
         """Let ``name`` hold a blob that ``source`` holds (None: any repository); False where that is not so."""
-        origin = source or self._index.lookups.repository_with_blob(digest)
+        origin = source or await self._index.lookups.repository_with_blob(digest)
         if origin is None:
             return False
         try:
@@ -58,7 +58,7 @@ class Blobs:
             return False
         if blob.content != digest:
             return False
-        verified = self._index.lookups.verified_size(digest) == blob.size
+        verified = await self._index.lookups.verified_size(digest) == blob.size
         await self._storage.links.write_layer(name, digest)
         await self.record(name, digest, HeldBlob(digest, blob.size, verified))
         return True
@@ -92,4 +92,4 @@ class Blobs:
         if await self._storage.links.read_layer(name, digest) is None:
             return None
         await self._names.repair(name, (Name("blob", digest),))
-        return self._index.lookups.blob(name, digest)
+        return await self._index.lookups.blob(name, digest)

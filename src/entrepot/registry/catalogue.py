@@ -38,13 +38,13 @@ class Catalogue:
         self._index = index
         self._adoption = adoption
 
-    def complete(self) -> bool:
+    async def complete(self) -> bool:
         """Whether all that storage holds was adopted."""
-        return self._index.completeness.whole()
+        return await self._index.completeness.whole()
 
     async def repositories(self, last: str, limit: int) -> Page[RepositoryName]:
         """Repositories after ``last``, in bytewise order; while storage is being adopted, those of storage."""
-        if self.complete():
+        if await self.complete():
             return _page(await self._index.lists.repositories(last, limit + 1), limit)
         found: list[RepositoryName] = []
         async for name in self._storage.links.repositories(last):

@@ -37,14 +37,14 @@ class Manifests:
         self._adoption = adoption
         self._settings = settings
 
-    def peek(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
+    async def peek(self, name: RepositoryName, reference: Reference) -> StoredManifest | None:
         """What the index can tell in microseconds; where it is None, :meth:`get` may still find it."""
-        found = self._look_up(name, reference)
+        found = await self._look_up(name, reference)
         return found if isinstance(found, StoredManifest) else None
 
     async def get(self, name: RepositoryName, reference: Reference) -> StoredManifest:
         """The manifest, or ``ManifestUnknown``. What only storage knows is told to the index."""
-        found = self._look_up(name, reference) or await self._repair(name, reference)
+        found = await self._look_up(name, reference) or await self._repair(name, reference)
         if isinstance(found, LargeManifest):
             found = await self._index.lookups.load(found)
         if found is None:
@@ -134,10 +134,10 @@ class Manifests:
         held.finish(*gone, ManifestTruth(digest, None))
         return True
 
-    def _look_up(self, name: RepositoryName, reference: Reference) -> StoredManifest | LargeManifest | None:
+    async def _look_up(self, name: RepositoryName, reference: Reference) -> StoredManifest | LargeManifest | None:
         if isinstance(reference, Digest):
-            return self._index.lookups.manifest_by_digest(name, reference)
-        return self._index.lookups.manifest_by_tag(name, reference)
+            return await self._index.lookups.manifest_by_digest(name, reference)
+        return await self._index.lookups.manifest_by_tag(name, reference)
 
     def _require_delete(self) -> None:
         if not self._settings.delete_enabled:
@@ -152,7 +152,7 @@ class Manifests:
             if await self._storage.links.read_tag(name, reference) is None:
                 return None
             await self._names.repair(name, (Name("tag", reference),))
-        return self._look_up(name, reference)
+        return await self._look_up(name, reference)
 
 
 async def _parse(payload: bytes, content_type: str, digest: Digest | None) -> Manifest:

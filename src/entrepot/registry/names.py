@@ -68,7 +68,7 @@ class Names:
         for name in names:
             if name.kind == "tag":
                 digest = await self._storage.links.read_tag(repository, Tag(name.name))
-                if digest is not None and self._index.lookups.manifest_by_digest(repository, digest) is None:
+                if digest is not None and await self._index.lookups.manifest_by_digest(repository, digest) is None:
                     await self.repair(repository, (Name("manifest", digest),))
             async with self.hold(Change(repository, (name,))) as held:
                 held.finish(await read_truth(self._storage, repository, name))
@@ -108,7 +108,7 @@ class Names:
             return await read_truth(self._storage, repository, name)
         tag = Tag(name.name)
         digest = await self._storage.links.read_tag(repository, tag)
-        known = digest is not None and self._index.lookups.manifest_by_digest(repository, digest) is not None
+        known = digest is not None and await self._index.lookups.manifest_by_digest(repository, digest) is not None
         return TagTruth(tag, digest if known else None)
 
     def _lives(self, intent: OpenIntent) -> bool:

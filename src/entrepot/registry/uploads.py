@@ -56,7 +56,7 @@ class Uploads:
 
     async def commit(self, name: RepositoryName, writer: UploadWriter, digest: Digest) -> None:
         """Verify what was received and let ``name`` hold it; durable and visible on return, or ``DigestInvalid``."""
-        size = await writer.commit(digest, self._index.lookups.verified_size(digest))
+        size = await writer.commit(digest, await self._index.lookups.verified_size(digest))
         await self._blobs.record(name, digest, HeldBlob(digest, size, verified=True))
 
     async def cancel(self, name: RepositoryName, upload: UUID) -> None:

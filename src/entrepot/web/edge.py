@@ -122,7 +122,8 @@ class Edge:
         if not name.startswith("/v2/") or any(key == b"if-none-match" for key, _ in scope["headers"]):
             return None
         try:
-            manifest = self._registry.manifests.peek(RepositoryName.parse(name[4:]), parse_reference(tail))
+            repository, reference = RepositoryName.parse(name[4:]), parse_reference(tail)
+            manifest = await self._registry.manifests.peek(repository, reference)
         except RegistryError:
             return None
         if manifest is None:

@@ -35,20 +35,20 @@ class Pages:
             return await exchange.answer(answer_options(METHODS))
         if exchange.method not in METHODS:
             raise Unsupported(f"{exchange.method} is not for this page", headers={"Allow": ", ".join(METHODS)})
-        return await exchange.answer(self._answer(exchange, path))
+        return await exchange.answer(await self._answer(exchange, path))
 
-    def _answer(self, exchange: Exchange, path: str) -> Answer:
+    async def _answer(self, exchange: Exchange, path: str) -> Answer:
         if path == "/healthz":
             return json_answer({"status": "alive"}, headers={"Cache-Control": "no-store"})
         if path == "/readyz":
-            return self._ready()
+            return await self._ready()
         return _root(exchange)
 
-    def _ready(self) -> Answer:
+    async def _ready(self) -> Answer:
         findings = self._board.read()
         failing = {**findings.blocking, **findings.degraded}
         status = 503 if failing else 200
-        index = "complete" if self._catalogue.complete() else "adopting"
+        index = "complete" if await self._catalogue.complete() else "adopting"
         document = {"status": "failing" if failing else "ready", "failing": failing, "index": index}
         return json_answer(document, status=status, headers={"Cache-Control": "no-store"})
 
