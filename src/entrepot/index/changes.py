@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import bindparam, delete, select, update
 
+from entrepot.index.deeds import Deed
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import Change, Name, OpenIntent, Truth
 from entrepot.index.recorder import Recorder
@@ -98,9 +99,14 @@ class Changes:
             raise
         return identity
 
-    async def finish(self, change: str, repository: RepositoryName, truths: Iterable[Truth]) -> None:
-        """Record the names' truth and let go of them. Finishing twice is harmless: the second finds no intent."""
-        await self._engine.write(partial(self._finish, change, repository, tuple(truths)))
+    async def finish(
+        self, change: str, repository: RepositoryName, truths: Iterable[Truth], deed: Deed | None = None
+    ) -> None:
+        """Record the names' truth and let go of them; ``deed`` says what was done.
+
+        Finishing twice is harmless: the second finds no intent.
+        """
+        await self._engine.write(partial(self._finish, change, repository, tuple(truths), deed))
 
     async def abandon(self, change: str) -> None:
         """Let the next who wants the names settle them, since we could not."""
@@ -142,9 +148,11 @@ class Changes:
         if rows:
             raise NameBusy([str(row[0]) for row in rows])
 
-    def _finish(self, change: str, repository: RepositoryName, truths: tuple[Truth, ...], tx: Transaction) -> None:
+    def _finish(
+        self, change: str, repository: RepositoryName, truths: tuple[Truth, ...], deed: Deed | None, tx: Transaction
+    ) -> None:
         if tx.execute(self._delete_intents, {"change": change}):
-            self._recorder.record(repository, truths, tx)
+            self._recorder.record(repository, truths, tx, deed)
         tx.execute(self._delete_pins, {"change": change})
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Table, and_, bindparam, delete, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
 
+from entrepot.index.deeds import Deed, TagMove, Witness
 from entrepot.index.engine import Transaction
 from entrepot.index.facts import BlobTruth, HeldBlob, ManifestFacts, ManifestTruth, TagTruth, Truth
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TAGS
@@ -19,7 +20,12 @@ from entrepot.oci.names import RepositoryName
 class Recorder:
     """The statements that write facts."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, witnesses: Sequence[Witness] = ()) -> None:
+        self._witnesses = witnesses
+        self._tag_target = Statement.compile(
+            select(TAGS.c.digest).where(TAGS.c.repository_id == bindparam("here"), TAGS.c.name == bindparam("tag")),
+            dialect,
+        )
         self._find = Statement.compile(
             select(REPOSITORIES.c.id).where(REPOSITORIES.c.name == bindparam("name")), dialect
         )
@@ -40,21 +46,27 @@ class Recorder:
         self._set_layer = Statement.compile(insert_replacing(LAYERS, ("repository_id", "digest")), dialect)
         self._drop_layer = Statement.compile(_drop(LAYERS), dialect)
 
-    def record(self, repository: RepositoryName, truths: Sequence[Truth], tx: Transaction) -> None:
-        """Record ``truths`` of ``repository``."""
+    def record(
+        self, repository: RepositoryName, truths: Sequence[Truth], tx: Transaction, deed: Deed | None = None
+    ) -> None:
+        """Record ``truths`` of ``repository``; where somebody did something, ``deed`` is witnessed."""
         here = self._find_repository(repository, tx)
         if here is None:
             if not any(truth.present for truth in truths):
                 return  # asking for what is not there makes no repository
             here = self._make_repository(repository, tx)
+        moves: list[TagMove] = []
         for truth in truths:
             match truth:
                 case TagTruth():
-                    self._tag(here, truth, tx)
+                    moves.extend(self._tag(here, truth, tx))
                 case ManifestTruth():
                     self._manifest(here, truth, tx)
                 case BlobTruth():
                     self._blob(here, truth, tx)
+        if deed is not None:
+            for witness in self._witnesses:
+                witness.witness(repository, truths, moves, deed, tx)
 
     def _find_repository(self, name: RepositoryName, tx: Transaction) -> int | None:
         row = tx.one(self._find, {"name": name})
@@ -66,7 +78,9 @@ class Recorder:
         assert made is not None  # noqa: S101 - just inserted in this transaction
         return made
 
-    def _tag(self, here: int, truth: TagTruth, tx: Transaction) -> None:
+    def _tag(self, here: int, truth: TagTruth, tx: Transaction) -> list[TagMove]:
+        row = tx.one(self._tag_target, {"here": here, "tag": truth.tag})
+        old = None if row is None else Digest(row[0])
         if truth.digest is None:
             tx.execute(self._drop_tag, {"here": here, "tag": truth.tag})
         else:
@@ -74,6 +88,7 @@ class Recorder:
                 self._set_tag,
                 {"repository_id": here, "name": truth.tag, "digest": truth.digest, "moved_at": time.time()},
             )
+        return [] if old == truth.digest else [TagMove(truth.tag, old, truth.digest)]
 
     def _manifest(self, here: int, truth: ManifestTruth, tx: Transaction) -> None:
         if truth.facts is None:

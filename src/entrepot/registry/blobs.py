@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from entrepot.index.changes import NameBusy
+from entrepot.index.deeds import Deed
 from entrepot.index.facts import BlobTruth, Change, HeldBlob, Name
 from entrepot.index.index import Index
+from entrepot.oci.callers import THE_REGISTRY, Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown, Unsupported
 from entrepot.oci.names import RepositoryName
@@ -47,7 +49,9 @@ class Blobs:
         """Bytes from ``start`` to ``end`` (exclusive)."""
         return self._storage.blobs.read(blob.content, start, end)
 
-    async def mount(self, name: RepositoryName, digest: Digest, source: RepositoryName | None) -> bool:
+    async def mount(
+        self, name: RepositoryName, digest: Digest, source: RepositoryName | None, caller: Caller = THE_REGISTRY
+    ) -> bool:
         """Let ``name`` hold a blob that ``source`` holds (None: any repository); False where that is not so."""
         origin = source or await self._index.lookups.repository_with_blob(digest)
         if origin is None:
@@ -60,16 +64,16 @@ class Blobs:
             return False
         verified = await self._index.lookups.verified_size(digest) == blob.size
         await self._storage.links.write_layer(name, digest)
-        await self.record(name, digest, HeldBlob(digest, blob.size, verified))
+        await self.record(name, digest, HeldBlob(digest, blob.size, verified), Deed("mount", caller))
         return True
 
-    async def record(self, name: RepositoryName, digest: Digest, held: HeldBlob) -> None:
+    async def record(self, name: RepositoryName, digest: Digest, held: HeldBlob, deed: Deed) -> None:
         """Tell the index of a link that was just written; written again where a removal came between."""
         deadline = time.monotonic() + PATIENCE
         attempt = 0
         while True:
             try:
-                await self._index.blobs.link(name, digest, held)
+                await self._index.blobs.link(name, digest, held, deed)
                 if await self._storage.links.read_layer(name, digest) is not None:
                     return
             except NameBusy as busy:
@@ -77,7 +81,7 @@ class Blobs:
                 attempt += 1
             await self._storage.links.write_layer(name, digest)
 
-    async def remove(self, name: RepositoryName, digest: Digest) -> None:
+    async def remove(self, name: RepositoryName, digest: Digest, caller: Caller = THE_REGISTRY) -> None:
         """``name`` holds the blob no more; others keep theirs, and the bytes stay for the collector."""
         if not self._settings.delete_enabled:
             raise Unsupported("deleting is switched off (storage.delete.enabled)")
@@ -86,7 +90,7 @@ class Blobs:
                 held.finish(BlobTruth(digest, None))
                 raise BlobUnknown(digest)
             await self._storage.links.remove_layer(name, digest)
-            held.finish(BlobTruth(digest, None))
+            held.finish(BlobTruth(digest, None), deed=Deed("delete", caller))
 
     async def _repair(self, name: RepositoryName, digest: Digest) -> HeldBlob | None:
         if await self._storage.links.read_layer(name, digest) is None:

@@ -5,8 +5,10 @@ import asyncio
 from collections.abc import Sequence
 
 from entrepot.index.changes import PinsMissing
+from entrepot.index.deeds import Deed
 from entrepot.index.facts import Change, LargeManifest, ManifestTruth, Name, StoredManifest, TagTruth, Truth
 from entrepot.index.index import Index
+from entrepot.oci.callers import THE_REGISTRY, Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, Unsupported
 from entrepot.oci.manifests import Manifest, parse_manifest
@@ -52,7 +54,13 @@ class Manifests:
         return found
 
     async def put(
-        self, name: RepositoryName, reference: Reference, tags: Sequence[Tag], content_type: str, payload: bytes
+        self,
+        name: RepositoryName,
+        reference: Reference,
+        tags: Sequence[Tag],
+        content_type: str,
+        payload: bytes,
+        caller: Caller = THE_REGISTRY,
     ) -> Manifest:
         """Keep a manifest, and point ``reference`` (where it is a tag) and ``tags`` to it. Durable on return."""
         digest = reference if isinstance(reference, Digest) else None
@@ -65,19 +73,19 @@ class Manifests:
         )
         await self._storage.health.check()
         try:
-            await self._write(change, manifest, pointing)
+            await self._write(change, manifest, pointing, caller)
         except PinsMissing as error:
             kept = await self._kept(name, error.missing)
             if not kept:
                 raise ManifestBlobUnknown([pin.name for pin in error.missing]) from error
             await self._names.repair(name, kept)
             try:
-                await self._write(change, manifest, pointing)
+                await self._write(change, manifest, pointing, caller)
             except PinsMissing as still:
                 raise ManifestBlobUnknown([pin.name for pin in still.missing]) from still
         return manifest
 
-    async def remove(self, name: RepositoryName, digest: Digest) -> None:
+    async def remove(self, name: RepositoryName, digest: Digest, caller: Caller = THE_REGISTRY) -> None:
         """Remove a manifest with all tags that point to it. Raises ``ManifestUnknown``."""
         self._require_delete()
         removed = False
@@ -86,9 +94,9 @@ class Manifests:
             tags = await self._index.lists.tags_of(name, digest)
             names = (Name("manifest", digest), *(Name("tag", tag) for tag in tags))
             async with self._names.hold(Change(name, names, removes=True)) as held:
-                removed = await self._remove(held, name, digest, tags)
+                removed = await self._remove(held, digest, tags, caller)
 
-    async def untag(self, name: RepositoryName, tag: Tag) -> None:
+    async def untag(self, name: RepositoryName, tag: Tag, caller: Caller = THE_REGISTRY) -> None:
         """Remove a tag; its manifest and its siblings stay. Raises ``ManifestUnknown``."""
         self._require_delete()
         async with self._names.hold(Change(name, (Name("tag", tag),), removes=True)) as held:
@@ -96,13 +104,14 @@ class Manifests:
                 held.finish(TagTruth(tag, None))
                 raise _unknown(name, tag)
             await self._storage.links.remove_tag(name, tag)
-            held.finish(TagTruth(tag, None))
+            held.finish(TagTruth(tag, None), deed=Deed("delete", caller))
 
-    async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...]) -> None:
+    async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...], caller: Caller) -> None:
         name, digest = change.repository, manifest.digest
         async with self._names.hold(change) as held:
             await self._storage.links.write_manifest(name, digest, manifest.payload, tags)
-            held.finish(ManifestTruth(digest, describe(manifest)), *(TagTruth(tag, digest) for tag in tags))
+            truths = (ManifestTruth(digest, describe(manifest)), *(TagTruth(tag, digest) for tag in tags))
+            held.finish(*truths, deed=Deed("push", caller))
 
     async def _kept(self, name: RepositoryName, missing: Sequence[Name]) -> list[Name]:
         """Those of ``missing`` that storage holds all the same. Repairing a name takes a transaction, and a manifest
@@ -119,8 +128,9 @@ class Manifests:
                 await asyncio.sleep(0)
         return kept
 
-    async def _remove(self, held: Held, name: RepositoryName, digest: Digest, tags: list[Tag]) -> bool:
+    async def _remove(self, held: Held, digest: Digest, tags: list[Tag], caller: Caller) -> bool:
         """While the manifest is held no tag can be pointed to it: so if the tags are still those, they are all."""
+        name = held.repository
         if await self._index.lists.tags_of(name, digest) != tags:
             held.finish()
             return False
@@ -131,7 +141,7 @@ class Manifests:
             await self._storage.links.remove_tag(name, tag)
         await self._storage.links.remove_revision(name, digest)
         gone: list[Truth] = [TagTruth(tag, None) for tag in tags]
-        held.finish(*gone, ManifestTruth(digest, None))
+        held.finish(*gone, ManifestTruth(digest, None), deed=Deed("delete", caller))
         return True
 
     async def _look_up(self, name: RepositoryName, reference: Reference) -> StoredManifest | LargeManifest | None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from entrepot.index.changes import NameBusy
+from entrepot.index.deeds import Deed
 from entrepot.index.facts import Change, Name, OpenIntent, TagTruth, Truth
 from entrepot.index.index import Index
 from entrepot.oci.errors import RegistryError, Unavailable
@@ -30,11 +31,13 @@ class Held:
         self.repository = repository
         self.identity = identity
         self.truths: Sequence[Truth] = ()
+        self.deed: Deed | None = None
         self.finished = False
 
-    def finish(self, *truths: Truth) -> None:
-        """Storage is changed; record this on leaving. Without truths: nothing was changed after all."""
+    def finish(self, *truths: Truth, deed: Deed | None = None) -> None:
+        """Storage is changed; record this on leaving, and who did it. Without truths: nothing was changed after all."""
         self.truths = truths
+        self.deed = deed
         self.finished = True
 
 
@@ -127,7 +130,7 @@ class Names:
     async def _end(self, change: Change, held: Held) -> None:
         async with self._abandoning(held.identity):
             if held.finished:
-                await self._index.changes.finish(held.identity, held.repository, held.truths)
+                await self._index.changes.finish(held.identity, held.repository, held.truths, held.deed)
             else:
                 await self._settle(held.repository, held.identity, change.names)
 

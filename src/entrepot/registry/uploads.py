@@ -5,8 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from entrepot.index.deeds import Deed
 from entrepot.index.facts import HeldBlob
 from entrepot.index.index import Index
+from entrepot.oci.callers import THE_REGISTRY, Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUploadUnknown, RangeInvalid
 from entrepot.oci.names import RepositoryName
@@ -54,10 +56,12 @@ class Uploads:
             offset = await self.offset(name, upload)
             raise _out_of_order(offset, "another request is writing to this upload; ask for its status") from busy
 
-    async def commit(self, name: RepositoryName, writer: UploadWriter, digest: Digest) -> None:
+    async def commit(
+        self, name: RepositoryName, writer: UploadWriter, digest: Digest, caller: Caller = THE_REGISTRY
+    ) -> None:
         """Verify what was received and let ``name`` hold it; durable and visible on return, or ``DigestInvalid``."""
         size = await writer.commit(digest, await self._index.lookups.verified_size(digest))
-        await self._blobs.record(name, digest, HeldBlob(digest, size, verified=True))
+        await self._blobs.record(name, digest, HeldBlob(digest, size, verified=True), Deed("push", caller))
 
     async def cancel(self, name: RepositoryName, upload: UUID) -> None:
         """Forget the upload. Raises ``BlobUploadUnknown``."""

@@ -21,7 +21,7 @@ from entrepot.telemetry.health import HealthBoard
 from entrepot.telemetry.logs import AccessLog, Logger
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.web.errors import answer_error, answer_fault
-from entrepot.web.exchange import ClientGone, Exchange, Receive, Send
+from entrepot.web.exchange import ClientGone, Exchange, Receive, Send, describe_client
 from entrepot.web.pages import Pages
 from entrepot.web.settings import HttpSettings
 from entrepot.web.v1 import Search
@@ -201,7 +201,7 @@ class Edge:
             "http.request.id": request_id,
             "http.request.method": exchange.method,
             "http.request.uri": str(exchange.scope["path"])[:500],
-            "http.request.remoteaddr": _client(exchange.scope),
+            "http.request.remoteaddr": describe_client(exchange.scope),
             "http.request.useragent": exchange.headers.get("user-agent", "")[:200],
         }
 
@@ -219,15 +219,9 @@ class Edge:
         query = scope["query_string"]
         target = f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]
         request = f"{scope['method']} {target} HTTP/{_VERSIONS.get(scope['http_version'], scope['http_version'])}"
-        self._access.add(_client(scope), request, done.status, done.sent, referer, agent)
+        self._access.add(describe_client(scope), request, done.status, done.sent, referer, agent)
 
 
 def _canonical(name: str) -> str:
     """As HTTP's libraries write a header's name, and as we do: so that a configured one replaces ours."""
     return "-".join(part.capitalize() for part in name.split("-"))
-
-
-def _client(scope: Scope) -> str:
-    """The address as people write it: on a socket for both families IPv4 arrives as ``::ffff:192.0.2.1``."""
-    client = scope.get("client")
-    return str(client[0]).removeprefix("::ffff:") if client and client[0] else "-"

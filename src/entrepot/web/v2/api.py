@@ -77,7 +77,7 @@ class Api:
             case "manifests":
                 return await self._manifest(exchange, name, route.tail)
             case "blobs":
-                return await blobs.delete(self._registry, name, Digest.parse(route.tail))
+                return await blobs.delete(exchange, self._registry, name, Digest.parse(route.tail))
             case "uploads":
                 return await self._uploads.post(exchange, name)
             case _:
@@ -87,7 +87,7 @@ class Api:
         reference = parse_reference(tail)
         if exchange.method == "PUT":
             return await manifests.put(exchange, self._registry, self._locations, self._large, name, reference)
-        return await manifests.delete(self._registry, name, reference)
+        return await manifests.delete(exchange, self._registry, name, reference)
 
     async def _upload(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         match exchange.method:

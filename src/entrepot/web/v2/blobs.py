@@ -45,9 +45,9 @@ async def get(exchange: Exchange, registry: Registry, name: RepositoryName, dige
     return await _send_part(exchange, registry, blob, part.start, part.end)
 
 
-async def delete(registry: Registry, name: RepositoryName, digest: Digest) -> Answer:
+async def delete(exchange: Exchange, registry: Registry, name: RepositoryName, digest: Digest) -> Answer:
     """The repository holds the blob no more."""
-    await registry.blobs.remove(name, digest)
+    await registry.blobs.remove(name, digest, exchange.caller())
     return Answer(202)
 
 

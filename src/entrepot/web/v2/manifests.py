@@ -80,7 +80,7 @@ async def put(
         if payload is None:
             raise ManifestTooLarge(f"a manifest has at most {MAX_MANIFEST} bytes")
         content_type = exchange.headers.get("content-type", "")
-        manifest = await registry.manifests.put(name, reference, tags, content_type, payload)
+        manifest = await registry.manifests.put(name, reference, tags, content_type, payload, exchange.caller())
     headers = {"Location": locations.manifest(name, manifest.digest), "Docker-Content-Digest": str(manifest.digest)}
     if manifest.subject is not None:
         headers["OCI-Subject"] = manifest.subject
@@ -89,12 +89,12 @@ async def put(
     return Answer(201, headers)
 
 
-async def delete(registry: Registry, name: RepositoryName, reference: Reference) -> Answer:
+async def delete(exchange: Exchange, registry: Registry, name: RepositoryName, reference: Reference) -> Answer:
     """A digest: the manifest with all its tags. A tag: that tag alone."""
     if isinstance(reference, Digest):
-        await registry.manifests.remove(name, reference)
+        await registry.manifests.remove(name, reference, exchange.caller())
     else:
-        await registry.manifests.untag(name, reference)
+        await registry.manifests.untag(name, reference, exchange.caller())
     return Answer(202)
 
 

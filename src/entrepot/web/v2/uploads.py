@@ -35,7 +35,7 @@ class UploadPages:
         """Begin an upload, or do all in one step: mount, or a body with its digest."""
         query = exchange.query
         if "mount" in query:
-            mounted = await self._mount(name, query["mount"], query.get("from"))
+            mounted = await self._mount(exchange, name)
             if mounted is not None:
                 return self._created(name, mounted)
         digest = Digest.parse(query["digest"]) if query.get("digest") and "mount" not in query else None
@@ -50,7 +50,7 @@ class UploadPages:
         async with self._registry.uploads.receive(name, upload, None) as writer:
             try:
                 await _receive(exchange, writer, None)
-                await self._registry.uploads.commit(name, writer, digest)
+                await self._registry.uploads.commit(name, writer, digest, exchange.caller())
             except BaseException:
                 await writer.cancel()
                 raise
@@ -82,7 +82,7 @@ class UploadPages:
         at = _chunk(exchange)
         async with self._registry.uploads.receive(name, upload, at) as writer:
             await _receive(exchange, writer, at)
-            await self._registry.uploads.commit(name, writer, digest)
+            await self._registry.uploads.commit(name, writer, digest, exchange.caller())
         return self._created(name, digest)
 
     async def delete(self, name: RepositoryName, tail: str) -> Answer:
@@ -91,14 +91,15 @@ class UploadPages:
         await self._registry.uploads.cancel(name, upload)
         return Answer(204, {"Docker-Upload-UUID": str(upload)})
 
-    async def _mount(self, name: RepositoryName, digest: str, source: str | None) -> Digest | None:
+    async def _mount(self, exchange: Exchange, name: RepositoryName) -> Digest | None:
         """What cannot be mounted becomes an upload, as clients expect."""
+        digest, source = exchange.query["mount"], exchange.query.get("from")
         try:
             wanted = Digest.parse(digest)
             origin = RepositoryName.parse(source) if source else None
         except (DigestInvalid, NameInvalid):
             return None
-        return wanted if await self._registry.blobs.mount(name, wanted, origin) else None
+        return wanted if await self._registry.blobs.mount(name, wanted, origin, exchange.caller()) else None
 
     def _created(self, name: RepositoryName, digest: Digest) -> Answer:
         return Answer(201, {"Location": self._locations.blob(name, digest), "Docker-Content-Digest": digest})

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was done, by whom: beside the new truth of names, what history, trash and events are written from.
+
+Repair, adoption and settling tell truths without a deed: nobody did anything, the index learned.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from entrepot.index.engine import Transaction
+from entrepot.index.facts import Truth
+from entrepot.oci.callers import Caller
+from entrepot.oci.digests import Digest
+from entrepot.oci.names import RepositoryName, Tag
+
+Action = Literal["push", "mount", "delete", "restore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Why the truths of a change are new."""
+
+    action: Action
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class TagMove:
+    """A tag that points elsewhere than before; None: to nothing."""
+
+    tag: Tag
+    old: Digest | None
+    new: Digest | None
+
+
+class Witness(Protocol):
+    """Writes something about each deed, in the transaction that records its truths."""
+
+    def witness(
+        self, repository: RepositoryName, truths: Sequence[Truth], moves: Sequence[TagMove], deed: Deed, tx: Transaction
+    ) -> None:
+        """Called after ``truths`` were recorded. ``moves``: which tags that moved."""
+        ...

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asked for something, as history and events tell it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One request. ``actor``: the account, "" where nobody had to say who they are; the others are empty where the
+    registry acts by itself.
+    """
+
+    actor: str = ""
+    request_id: str = ""
+    address: str = ""
+    host: str = ""
+    method: str = ""
+    user_agent: str = ""
+
+
+THE_REGISTRY = Caller()
+"""The registry itself: its jobs and commands."""
