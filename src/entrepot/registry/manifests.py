@@ -110,8 +110,8 @@ class Manifests:
         name, digest = change.repository, manifest.digest
         async with self._names.hold(change) as held:
             await self._storage.links.write_manifest(name, digest, manifest.payload, tags)
-            truths = (ManifestTruth(digest, describe(manifest)), *(TagTruth(tag, digest) for tag in tags))
-            held.finish(*truths, deed=Deed("push", caller))
+            pointing = [TagTruth(tag, digest) for tag in tags]
+            held.finish(ManifestTruth(digest, describe(manifest)), *pointing, deed=Deed("push", caller))
 
     async def _kept(self, name: RepositoryName, missing: Sequence[Name]) -> list[Name]:
         """Those of ``missing`` that storage holds all the same. Repairing a name takes a transaction, and a manifest
