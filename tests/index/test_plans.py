@@ -17,6 +17,7 @@ from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
@@ -42,7 +43,15 @@ def statements(path: Path) -> dict[str, Statement]:
             recorder,
             Changes(engine, recorder, ""),
         )
-        owners += (trash, kinship, Garbage(engine), Explanations(engine), History(engine), Leases(engine, "", bool))
+        owners += (
+            trash,
+            kinship,
+            Garbage(engine),
+            Reclaims(engine, kinship),
+            Explanations(engine),
+            History(engine),
+            Leases(engine, "", bool),
+        )
         found: dict[str, Statement] = {}
         for owner in owners:
             for key, value in vars(owner).items():

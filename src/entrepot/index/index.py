@@ -24,6 +24,7 @@ from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
 from entrepot.index.sqlite import SqliteEngine
@@ -77,6 +78,7 @@ class Index:
     history: History
     leases: Leases
     garbage: Garbage
+    reclaims: Reclaims
     explanations: Explanations
     completeness: Completeness
     census: Census
@@ -109,7 +111,8 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
         engine.write_blocking(partial(_create, engine.dialect))
         kept = Kept(engine)
         _check_version(kept, path)
-        trash, history = Trash(engine, Kinship(engine.dialect)), History(engine)
+        kinship = Kinship(engine.dialect)
+        trash, history = Trash(engine, kinship), History(engine)
         recorder = Recorder(engine.dialect, trash, (history,))
         yield Index(
             lookups=Lookups(engine),
@@ -119,6 +122,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             trash=trash,
             history=history,
             garbage=Garbage(engine),
+            reclaims=Reclaims(engine, kinship),
             explanations=Explanations(engine),
             leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
