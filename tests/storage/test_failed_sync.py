@@ -16,6 +16,7 @@ from entrepot.storage.claim import claim_directory
 from entrepot.storage.files import Files, identify
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
+from entrepot.storage.filesystem_survey import FilesystemSurvey
 from entrepot.storage.filesystem_uploads import FilesystemUploads
 from entrepot.storage.filesystem_writer import Workshop
 from entrepot.storage.hashing import RunningDigests
@@ -54,7 +55,8 @@ def storage(root: Path, failing: FailingDisk) -> Iterator[Storage]:
         files = Files(root, failing.sync_file, lambda _: None, lambda *_: None, identify(root))
         links, health = FilesystemLinks(files, pool), FilesystemHealth(files, 0)
         shop = Workshop(files, health, pool, pool, pool, RunningDigests(), "boot")
-        yield Storage(FilesystemBlobs(files, pool), links, FilesystemUploads(shop, links), health)
+        uploads, survey = FilesystemUploads(shop, links), FilesystemSurvey(files, pool)
+        yield Storage(FilesystemBlobs(files, pool), links, uploads, health, survey)
 
 
 @pytest.mark.parametrize(

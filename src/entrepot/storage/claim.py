@@ -58,6 +58,21 @@ def look_at(root: Path) -> Identity:
         raise Unavailable(f"the data directory {root} cannot be opened: {error.strerror}") from error
 
 
+def is_served(root: Path) -> bool:
+    """Whether a server holds ``root`` at this moment."""
+    try:
+        descriptor = os.open(root / layout.OWN / "serving.lock", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a server that starts now waits for longer than this
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextlib.contextmanager
 def _hold(root: Path) -> Iterator[bool]:
     try:

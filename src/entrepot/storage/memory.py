@@ -6,9 +6,10 @@ deleted; there is no rename, no append, no directory. One process only; everythi
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from uuid import UUID, uuid4
 
 from entrepot.oci.digests import Digest
@@ -16,7 +17,8 @@ from entrepot.oci.errors import BlobUnknown, BlobUploadUnknown, DigestInvalid, R
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
 from entrepot.storage.hashing import RunningDigest
-from entrepot.storage.ports import Storage, UploadBusy, UploadStatus, UploadWriter
+from entrepot.storage.oddities import Oddity
+from entrepot.storage.ports import Measured, Storage, StoredBlob, UploadBusy, UploadStatus, UploadWriter
 
 READ_SIZE = 512 * 1024
 
@@ -221,7 +223,46 @@ class MemoryHealth:
         return None
 
 
+class MemorySurvey:
+    """The ``Survey`` contract. Keys are made of checked values, so that nothing but uploads can be odd."""
+
+    def __init__(self, objects: Objects, links: MemoryLinks, uploads: MemoryUploads) -> None:
+        self._objects = objects
+        self._links = links
+        self._uploads = uploads
+
+    async def oddities(self) -> AsyncIterator[Oddity]:
+        async for name, upload in self._uploads.began_before(datetime.now(UTC)):
+            status = await self._uploads.status(name, upload)
+            if status is not None:
+                yield Oddity("upload", layout.upload_directory(name, upload), f"{status.offset} bytes", name)
+
+    def repositories(self) -> AsyncIterator[RepositoryName]:
+        return self._links.repositories()
+
+    async def blobs(self) -> AsyncIterator[StoredBlob]:
+        for key in list(self._objects.keys(f"{layout.BLOBS}/")):
+            algorithm, _, encoded, _ = key.removeprefix(f"{layout.BLOBS}/").split("/")
+            yield StoredBlob(Digest(f"{algorithm}:{encoded}"), len(self._objects.values[key]))
+
+    async def measure(self, digest: Digest, report: Callable[[int], None]) -> Measured | None:
+        data = self._objects.values.get(layout.blob_data(digest))
+        if data is None:
+            return None
+        report(len(data))
+        return Measured(Digest.of(data, digest.algorithm), len(data))
+
+    async def set_aside(self, digest: Digest) -> str | None:
+        measured = await self.measure(digest, lambda _: None)
+        if measured is None or measured.actual == digest:
+            return None
+        place = next(key for n in count(1) if (key := layout.quarantine(digest, n)) not in self._objects.values)
+        self._objects.values[place] = self._objects.values.pop(layout.blob_data(digest))
+        return place
+
+
 def open_memory() -> Storage:
     """A storage of its own, empty."""
     objects = Objects()
-    return Storage(MemoryBlobs(objects), MemoryLinks(objects), MemoryUploads(objects), MemoryHealth())
+    links, uploads = MemoryLinks(objects), MemoryUploads(objects)
+    return Storage(MemoryBlobs(objects), links, uploads, MemoryHealth(), MemorySurvey(objects, links, uploads))
