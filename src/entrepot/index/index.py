@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from entrepot.index.audit import Audit
 from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
@@ -60,6 +61,7 @@ class Index:
     blobs: Blobs
     completeness: Completeness
     census: Census
+    audit: Audit
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -97,6 +99,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             blobs=Blobs(engine, recorder),
             completeness=Completeness(engine),
             census=Census(engine),
+            audit=Audit(engine),
             kept=kept,
             holder=holder,
             same_file=engine.check,

@@ -58,6 +58,16 @@ def look_at(root: Path) -> Identity:
         raise Unavailable(f"the data directory {root} cannot be opened: {error.strerror}") from error
 
 
+def make_temporary(root: Path) -> None:
+    """Make where files lie on their way to a name, for a command that writes where no server has been yet. Raises
+    ``Unavailable``.
+    """
+    try:
+        _make_directories(root, layout.TEMPORARY)
+    except OSError as error:
+        raise Unavailable(f"the data directory {root} cannot be written: {error.strerror}") from error
+
+
 def is_served(root: Path) -> bool:
     """Whether a server holds ``root`` at this moment."""
     try:

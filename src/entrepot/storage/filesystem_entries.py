@@ -89,6 +89,14 @@ def is_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def is_link_size(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file that could hold a digest and nothing more, or nothing."""
+    try:
+        return entry.is_file() and entry.stat().st_size <= LINK_BYTES
+    except OSError:
+        return False
+
+
 def goes_on(entry: os.DirEntry[str]) -> bool:
     """Whether it is a directory that does not lead back to where it lies."""
     try:

@@ -11,7 +11,7 @@ from entrepot.oci.digests import HEX_LENGTHS, Digest
 from entrepot.oci.errors import RegistryError
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
-from entrepot.storage.filesystem_entries import Tree, is_directory, parse
+from entrepot.storage.filesystem_entries import Tree, is_directory, is_link_size, parse
 from entrepot.storage.filesystem_uploads import started_at
 from entrepot.storage.oddities import Oddity
 
@@ -98,12 +98,23 @@ class RepositoryWalk:
         link = layout.tag_current(self.name, tag)
         if not os.path.lexists(self.tree.path(link)):
             if os.path.lexists(self.tree.path(key)):
-                yield Oddity("remains", key, "a tag without its link", self.name, tag)
+                words = "" if self._only_links(key) else "; it holds other things and is left alone"
+                yield Oddity("remains", key, f"a tag without its link{words}", self.name, None if words else tag)
             return
         fault = self.tree.find_fault(link, None)
         if fault is not None:
             kind, words = fault
             yield Oddity(kind, link, words, self.name, tag)
+
+    def _only_links(self, key: str) -> bool:
+        """Whether nothing lies there but directories and links: then it may go with all in it."""
+        for entry in self.tree.entries(key):
+            if entry.is_dir(follow_symlinks=False):
+                if not self._only_links(f"{key}/{entry.name}"):
+                    return False
+            elif entry.name != "link" or entry.is_symlink() or not is_link_size(entry):
+                return False
+        return True
 
     def _uploads(self) -> Iterator[Oddity]:
         key = layout.uploads(self.name)

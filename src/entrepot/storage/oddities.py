@@ -28,7 +28,7 @@ class Oddity:
     """One of them. ``path`` is relative to the storage root and may hold whatever a file's name may hold.
 
     ``repository``, ``tag`` and ``digest`` say whose it is, where that is known; of a link with a digest,
-    ``is_manifest`` says which kind.
+    ``is_manifest`` says which kind. Remains have a ``tag`` where nothing lies in them that is not understood.
     """
 
     kind: OddityKind
