@@ -13,6 +13,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUploadUnknown, StorageFull, Unavailable
 from entrepot.storage import layout
 from entrepot.storage.claim import claim_directory
+from entrepot.storage.digest_locks import FilesystemDigestLocks
 from entrepot.storage.files import Files, identify
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
@@ -55,8 +56,8 @@ def storage(root: Path, failing: FailingDisk) -> Iterator[Storage]:
         files = Files(root, failing.sync_file, lambda _: None, lambda *_: None, identify(root))
         links, health = FilesystemLinks(files, pool), FilesystemHealth(files, 0)
         shop = Workshop(files, health, pool, pool, pool, RunningDigests(), "boot")
-        uploads, survey = FilesystemUploads(shop, links), FilesystemSurvey(files, pool)
-        yield Storage(FilesystemBlobs(files, pool), links, uploads, health, survey)
+        blobs, uploads = FilesystemBlobs(files, pool), FilesystemUploads(shop, links)
+        yield Storage(blobs, links, uploads, health, FilesystemDigestLocks(files), FilesystemSurvey(files, pool))
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,11 @@ class Mender:
         manifests = dict.fromkeys([*seen_in, *await audit.repositories_with_manifest(digest)])
         holders = {*manifests, *await audit.repositories_with_blob(digest)}
         payload = await self._proved_payload(digest)
-        await audit.forget_blob(digest)
-        place = await self._storage.survey.set_aside(digest)
+        async with self._storage.locks.claim([digest]) as claimed:
+            if not claimed:
+                return replace(finding, done="not mended: somebody is pushing it; check again")
+            await audit.forget_blob(digest)
+            place = await self._storage.survey.set_aside(digest)
         if payload is not None and manifests:
             for repository in manifests:
                 await self._restore(repository, digest, payload)

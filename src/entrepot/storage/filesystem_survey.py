@@ -98,6 +98,7 @@ class FilesystemSurvey:
                 os.unlink(kept)
         for directory in (os.path.dirname(kept), os.path.dirname(path)):
             sync_directory(directory)
+        self._files.remove_empty([layout.blob_directory(digest)])
         return key if is_wrong else None
 
 

@@ -6,19 +6,20 @@ deleted; there is no rename, no append, no directory. One process only; everythi
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from uuid import UUID, uuid4
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown, BlobUploadUnknown, DigestInvalid, RegistryError
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
+from entrepot.storage.digest_locks import wait_for
 from entrepot.storage.hashing import RunningDigest
-from entrepot.storage.oddities import Oddity
-from entrepot.storage.ports import Measured, Storage, StoredBlob, UploadBusy, UploadStatus, UploadWriter
+from entrepot.storage.memory_survey import MemorySurvey
+from entrepot.storage.ports import Storage, UploadBusy, UploadStatus, UploadWriter
 
 READ_SIZE = 512 * 1024
 
@@ -54,6 +55,15 @@ class MemoryBlobs:
         for position in range(start, end, READ_SIZE):
             yield data[position : min(position + READ_SIZE, end)]
 
+    async def remove(self, digests: Sequence[Digest]) -> None:
+        for digest in digests:
+            self._objects.values.pop(layout.blob_data(digest), None)
+
+    async def walk(self) -> AsyncIterator[tuple[Digest, int]]:
+        for key in self._objects.keys(f"{layout.BLOBS}/"):
+            algorithm, _, hex_digits, _ = key.removeprefix(f"{layout.BLOBS}/").split("/")
+            yield Digest(f"{algorithm}:{hex_digits}"), len(self._objects.values[key])
+
 
 class MemoryLinks:
     """The ``Links`` contract."""
@@ -64,9 +74,10 @@ class MemoryLinks:
     async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
         return self._read(layout.tag_current(name, tag))
 
-    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
-        for key in self._objects.keys(f"{layout.tag_directory(name, tag)}/"):
-            del self._objects.values[key]
+    async def remove_tags(self, name: RepositoryName, tags: Sequence[Tag]) -> None:
+        for tag in tags:
+            for key in self._objects.keys(f"{layout.tag_directory(name, tag)}/"):
+                del self._objects.values[key]
 
     async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
         return layout.revision_link(name, digest) in self._objects.values
@@ -78,8 +89,9 @@ class MemoryLinks:
             self._objects.values[layout.tag_history(name, tag, digest)] = digest.encode()
             self._objects.values[layout.tag_current(name, tag)] = digest.encode()
 
-    async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
-        self._objects.values.pop(layout.revision_link(name, digest), None)
+    async def remove_revisions(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        for digest in digests:
+            self._objects.values.pop(layout.revision_link(name, digest), None)
 
     async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
         return self._read(layout.layer_link(name, digest))
@@ -87,8 +99,12 @@ class MemoryLinks:
     async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
         self._objects.values[layout.layer_link(name, digest)] = digest.encode()
 
-    async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
-        self._objects.values.pop(layout.layer_link(name, digest), None)
+    async def remove_layers(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        for digest in digests:
+            self._objects.values.pop(layout.layer_link(name, digest), None)
+
+    async def remove_skeleton(self, name: RepositoryName) -> None:  # noqa: ARG002 - the contract's
+        return None
 
     async def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
         names = set()
@@ -173,6 +189,9 @@ class MemoryUploads:
             if parts.started_at < moment:
                 yield parts.name, upload
 
+    async def of(self, name: RepositoryName) -> list[UUID]:
+        return [upload for upload, parts in self._uploads.items() if parts.name == name]
+
     async def remove(self, name: RepositoryName, upload: UUID) -> None:
         parts = self._uploads.get(upload)
         if parts is None or parts.name != name:
@@ -223,46 +242,37 @@ class MemoryHealth:
         return None
 
 
-class MemorySurvey:
-    """The ``Survey`` contract. Keys are made of checked values, so that nothing but uploads can be odd."""
+class MemoryDigestLocks:
+    """The ``DigestLocks`` contract, in one process."""
 
-    def __init__(self, objects: Objects, links: MemoryLinks, uploads: MemoryUploads) -> None:
-        self._objects = objects
-        self._links = links
-        self._uploads = uploads
+    def __init__(self) -> None:
+        self._shared: Counter[Digest] = Counter()
+        self._claimed: set[Digest] = set()
 
-    async def oddities(self) -> AsyncIterator[Oddity]:
-        async for name, upload in self._uploads.began_before(datetime.now(UTC)):
-            status = await self._uploads.status(name, upload)
-            if status is not None:
-                yield Oddity("upload", layout.upload_directory(name, upload), f"{status.offset} bytes", name)
+    @contextlib.asynccontextmanager
+    async def share(self, digest: Digest) -> AsyncIterator[None]:
+        await wait_for(lambda: digest not in self._claimed)
+        self._shared[digest] += 1
+        try:
+            yield
+        finally:
+            self._shared[digest] -= 1
+            if not self._shared[digest]:
+                del self._shared[digest]
 
-    def repositories(self) -> AsyncIterator[RepositoryName]:
-        return self._links.repositories()
-
-    async def blobs(self) -> AsyncIterator[StoredBlob]:
-        for key in list(self._objects.keys(f"{layout.BLOBS}/")):
-            algorithm, _, encoded, _ = key.removeprefix(f"{layout.BLOBS}/").split("/")
-            yield StoredBlob(Digest(f"{algorithm}:{encoded}"), len(self._objects.values[key]))
-
-    async def measure(self, digest: Digest, report: Callable[[int], None]) -> Measured | None:
-        data = self._objects.values.get(layout.blob_data(digest))
-        if data is None:
-            return None
-        report(len(data))
-        return Measured(Digest.of(data, digest.algorithm), len(data))
-
-    async def set_aside(self, digest: Digest) -> str | None:
-        measured = await self.measure(digest, lambda _: None)
-        if measured is None or measured.actual == digest:
-            return None
-        place = next(key for n in count(1) if (key := layout.quarantine(digest, n)) not in self._objects.values)
-        self._objects.values[place] = self._objects.values.pop(layout.blob_data(digest))
-        return place
+    @contextlib.asynccontextmanager
+    async def claim(self, digests: Sequence[Digest]) -> AsyncIterator[frozenset[Digest]]:
+        free = frozenset(digests) - self._shared.keys() - self._claimed
+        self._claimed |= free
+        try:
+            yield free
+        finally:
+            self._claimed -= free
 
 
 def open_memory() -> Storage:
     """A storage of its own, empty."""
     objects = Objects()
     links, uploads = MemoryLinks(objects), MemoryUploads(objects)
-    return Storage(MemoryBlobs(objects), links, uploads, MemoryHealth(), MemorySurvey(objects, links, uploads))
+    survey = MemorySurvey(objects.values, links, uploads)
+    return Storage(MemoryBlobs(objects), links, uploads, MemoryHealth(), MemoryDigestLocks(), survey)

@@ -37,9 +37,9 @@ async def test_removed_names_leave_nothing_odd(storage: Storage) -> None:
     """Tags, manifests and blobs that were removed leave nothing that is told."""
     digest = await store(storage, RIGHT)
     await storage.links.write_manifest(NAME, DIGEST, RIGHT, (Tag("latest"),))
-    await storage.links.remove_tag(NAME, Tag("latest"))
-    await storage.links.remove_revision(NAME, DIGEST)
-    await storage.links.remove_layer(NAME, digest)
+    await storage.links.remove_tags(NAME, [Tag("latest")])
+    await storage.links.remove_revisions(NAME, [DIGEST])
+    await storage.links.remove_layers(NAME, [digest])
     assert [oddity async for oddity in storage.survey.oddities()] == []
 
 
