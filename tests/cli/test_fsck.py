@@ -71,6 +71,19 @@ def test_what_cannot_be_checked(premises: Premises, tmp_path: Path) -> None:
     assert premises.run("--sample", "-1").exit_code == 2
 
 
+def test_read_only(premises: Premises, image: Manifest) -> None:
+    """While the registry is read-only it is checked, and not repaired."""
+    layer = data(premises, image.blobs[1].digest)
+    layer.write_bytes(b"wrong")
+    text = premises.config.read_text().replace("storage: {", "storage: {maintenance: {readonly: {enabled: true}}, ")
+    premises.config.write_text(text)
+    assert premises.kinds() == ["wrong-bytes"]
+    said = premises.run("--repair")
+    assert (said.exit_code, said.stdout) == (2, "")
+    assert "read-only" in said.stderr
+    assert layer.read_bytes() == b"wrong"
+
+
 def test_wrong_bytes_of_a_blob(premises: Premises, image: Manifest) -> None:
     """Bytes that changed without their size are found where they are read, with who needs them; a repair sets them
     aside, so that they are not served, keeps them, and the next push writes the right ones.

@@ -49,8 +49,8 @@ TITLES: Mapping[FindingKind, tuple[str, str]] = {
         "`entrepot serve` reads the rest by itself; `entrepot index rebuild` and --repair do it now",
     ),
     "blob-without-bytes": (
-        "a repository holds a blob that is not there; no image is named that needs it",
-        "nothing: registry:2's garbage-collect leaves such links, and a push writes the bytes",
+        "a link to a blob that is not there",
+        "nothing, unless an image above needs it: registry:2's garbage-collect leaves such links",
     ),
     "blob-without-row": ("bytes that no repository holds", "nothing: they are what deleted images leave"),
     "blob-without-data": ("an empty place for a blob", "nothing"),

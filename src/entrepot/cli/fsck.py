@@ -20,7 +20,7 @@ from entrepot.config.settings import Settings
 from entrepot.jobs.adopting import adopt
 from entrepot.jobs.checking import SAMPLE, Check, Tally, leave
 from entrepot.jobs.mending import Mender
-from entrepot.oci.errors import RegistryError
+from entrepot.oci.errors import RegistryError, Unavailable
 from entrepot.registry.adoption import Adoption, take_turns
 from entrepot.registry.findings import Finding
 from entrepot.registry.inspection import Inspection
@@ -145,6 +145,9 @@ def _look(settings: Settings, how_many: int | None, output: Output) -> list[Find
 
 def _repair(settings: Settings, how_many: int | None, output: Output) -> list[Finding]:
     """Check and mend. What the index does not know yet it learns first, so that it can be asked who needs what."""
+
+    if settings.registry.readonly:
+        raise Unavailable("the registry is read-only (storage.maintenance.readonly), and --repair would write")
 
     async def repair() -> list[Finding]:
         with open_parts(settings) as (storage, index):

@@ -79,9 +79,7 @@ class Check:
             return True
         if await self._inspection.is_under_change(finding.repository, finding.name):
             return False
-        tag = Tag(finding.name.name)
-        tags = await self._storage.links.list_tags(finding.repository)
-        return tag in tags and await self._storage.links.read_tag(finding.repository, tag) is None
+        return await self._storage.links.read_tag(finding.repository, Tag(finding.name.name)) is None
 
     async def _repositories(self) -> AsyncIterator[Finding]:
         total = (await self._index.census.count()).repositories
