@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from entrepot.index.audit import Audit
 from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
@@ -82,6 +83,7 @@ class Index:
     explanations: Explanations
     completeness: Completeness
     census: Census
+    audit: Audit
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -127,6 +129,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
             census=Census(engine),
+            audit=Audit(engine),
             kept=kept,
             holder=holder,
             same_file=engine.check,
