@@ -19,10 +19,11 @@ Action = Literal["push", "mount", "delete", "restore"]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Why the truths of a change are new."""
+    """Why the truths of a change are new. ``source``: the repository that a blob was mounted from."""
 
     action: Action
     caller: Caller
+    source: RepositoryName | None = None
 
 
 @dataclass(frozen=True, slots=True)

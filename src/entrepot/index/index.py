@@ -2,7 +2,7 @@
 """Opens the index, makes its tables, and hands out its parts."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,12 @@ from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
+from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.holders import Holder
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.outbox import Outbox, OutboxWriter
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
 from entrepot.index.sqlite import SqliteEngine
@@ -60,6 +62,7 @@ class Index:
     blobs: Blobs
     completeness: Completeness
     census: Census
+    outbox: Outbox
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -72,10 +75,15 @@ class Index:
 
 
 @contextlib.contextmanager
-def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Iterator[Index]:
+def open_index(
+    path: Path,
+    make_room: Callable[[], bool] = lambda: False,
+    witnesses: Sequence[Callable[[OutboxWriter], Witness]] = (),
+) -> Iterator[Index]:
     """Open, making file and tables where they are missing. Raises ``Unavailable`` with what to do.
 
-    ``make_room`` is called when the disk is full; True where it freed some.
+    ``make_room`` is called when the disk is full; True where it freed some. ``witnesses`` are made with what writes
+    events into it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +97,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
         engine.write_blocking(partial(_create, engine.dialect))
         kept = Kept(engine)
         _check_version(kept, path)
-        recorder = Recorder(engine.dialect)
+        recorder = Recorder(engine.dialect, [make(OutboxWriter(engine.dialect)) for make in witnesses])
         yield Index(
             lookups=Lookups(engine),
             lists=Lists(engine),
@@ -97,6 +105,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             blobs=Blobs(engine, recorder),
             completeness=Completeness(engine),
             census=Census(engine),
+            outbox=Outbox(engine),
             kept=kept,
             holder=holder,
             same_file=engine.check,

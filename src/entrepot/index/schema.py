@@ -9,6 +9,7 @@
     blobs                            sizes, and whether we verified the bytes
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
     kept                             small values about the index: its version, whether it is complete
+    events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
 """
@@ -131,4 +132,23 @@ KEPT = Table(
     METADATA,
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    # Numbers of 64 bits on PostgreSQL; SQLite numbers its rows only where the type is INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("position", BigInteger),
+    Column("created_at", Float, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("events_by_position", "position", "id"),
+)
+
+EVENT_ENDPOINTS = Table(
+    "event_endpoints",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -64,7 +64,7 @@ class Blobs:
             return False
         verified = await self._index.lookups.verified_size(digest) == blob.size
         await self._storage.links.write_layer(name, digest)
-        await self.record(name, digest, HeldBlob(digest, blob.size, verified), Deed("mount", caller))
+        await self.record(name, digest, HeldBlob(digest, blob.size, verified), Deed("mount", caller, origin))
         return True
 
     async def record(self, name: RepositoryName, digest: Digest, held: HeldBlob, deed: Deed) -> None:

@@ -7,8 +7,10 @@ from entrepot.index.index import Index
 from entrepot.registry.adoption import Adoption
 from entrepot.registry.blobs import Blobs
 from entrepot.registry.catalogue import Catalogue
+from entrepot.registry.feed import Feed
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
+from entrepot.registry.pulls import Pulls
 from entrepot.registry.settings import RegistrySettings
 from entrepot.registry.uploads import Uploads
 from entrepot.storage.ports import Storage
@@ -22,6 +24,8 @@ class Registry:
     blobs: Blobs
     manifests: Manifests
     catalogue: Catalogue
+    feed: Feed
+    pulls: Pulls
     settings: RegistrySettings
 
 
@@ -35,5 +39,7 @@ def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry
         blobs=blobs,
         manifests=Manifests(storage, index, names, adoption, settings),
         catalogue=Catalogue(storage, index, adoption),
+        feed=Feed(index),
+        pulls=Pulls(index.outbox, settings.events),
         settings=settings,
     )
