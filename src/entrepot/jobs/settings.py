@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of background work: ``storage.maintenance.uploadpurging`` (compat.md 1.2)."""
+"""Settings of background work: ``storage.maintenance.uploadpurging``, ``notifications.endpoints`` (compat.md 1.2)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -15,7 +16,26 @@ class UploadPurging:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One entry of ``notifications.endpoints``; ``timeout`` and ``backoff`` in seconds.
+
+    After ``threshold`` failures in a row each attempt waits for ``backoff``. ``secret`` (ours) signs each request.
+    """
+
+    name: str
+    url: str
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timeout: float = 1.0
+    threshold: int = 10
+    backoff: float = 1.0
+    ignored_mediatypes: frozenset[str] = frozenset()
+    ignored_actions: frozenset[str] = frozenset()
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobsSettings:
     """All that this room is told."""
 
     uploadpurging: UploadPurging = field(default_factory=UploadPurging)
+    endpoints: tuple[Endpoint, ...] = ()

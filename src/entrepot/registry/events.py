@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import uuid4
 
 from entrepot.index.deeds import Deed, TagMove
@@ -19,6 +20,9 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.media import OCTET_STREAM
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.settings import EventSettings
+
+Told = Literal["push", "pull", "mount", "delete"]
+"""What events call what was done."""
 
 Target = dict[str, object]
 
@@ -41,7 +45,7 @@ class EventWriter:
         """One event for each blob, and for each manifest as many as there are tags pushed with it."""
         now = time.time_ns()
         # What came back from the trash is there as if pushed: receivers know no other word for it.
-        action = "push" if deed.action == "restore" else deed.action
+        action: Told = "push" if deed.action == "restore" else deed.action
         for target in self._describer.targets(repository, truths, deed):
             body = self._describer.event(action, target, deed.caller, now)
             self._outbox.add(now / 1e9, body, tx)
@@ -53,7 +57,7 @@ class Describer:
     def __init__(self, settings: EventSettings) -> None:
         self._settings = settings
 
-    def event(self, action: str, target: Target, caller: Caller, when: int) -> str:
+    def event(self, action: Told, target: Target, caller: Caller, when: int) -> str:
         """The JSON of one event; ``when`` in nanoseconds since 1970. Its id stays the same however often it is told."""
         source = {"addr": self._settings.source, "instanceID": self._settings.instance}
         document = {
