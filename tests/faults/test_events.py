@@ -24,7 +24,8 @@ REPOSITORY = "events/app"
 
 def fickle(chance: random.Random) -> Verdict:
     """A receiver that fails three times in ten: says so, vanishes, takes the event and vanishes, or hangs."""
-    return chance.choices([200, 500, 404, "close", "forget", "hang"], [70, 12, 3, 7, 7, 1])[0]
+    verdicts: list[Verdict] = [200, 500, 404, "close", "forget", "hang"]
+    return chance.choices(verdicts, [70, 12, 3, 7, 7, 1])[0]
 
 
 def push_once(server: Server, tag: str) -> str | None:
@@ -83,8 +84,8 @@ def lose_none(start_server: StartServer, pushes: int, kills: set[int]) -> None:
 
 
 def test_none_is_lost_over_two_kills(start_server: StartServer) -> None:
-    """100 pushes, the whole server killed twice (kill -9) in the middle of one, its receiver failing three times in ten: every
-    acknowledged push is told, in the order of the feed, and the feed has each event once.
+    """100 pushes, the whole server killed twice (kill -9) in the middle of one, its receiver failing three times in
+    ten: every acknowledged push is told, in the order of the feed, and the feed has each event once.
     """
     lose_none(start_server, 100, {30, 70})
 

@@ -56,7 +56,7 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
             group.create_task(settle_forever(names, log))
             group.create_task(watch_health(_checks(settings, storage, index), shared.board, log))
             group.create_task(adopt_and_compare(storage, index, Adoption(storage, index, names), log))
-            group.create_task(deliver_forever(index.outbox, settings.jobs.endpoints, Bounds(), metrics, log))
+            group.create_task(deliver_forever(index, settings.jobs.endpoints, Bounds(), metrics, log))
             if not settings.registry.readonly:
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
 

@@ -17,7 +17,10 @@ from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine, Transaction
+from entrepot.index.history import History
 from entrepot.index.holders import Holder
+from entrepot.index.kinship import Kinship
+from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.outbox import Outbox, OutboxWriter
@@ -25,6 +28,7 @@ from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
+from entrepot.index.trash import Trash
 from entrepot.oci.errors import Unavailable
 
 
@@ -60,6 +64,9 @@ class Index:
     lists: Lists
     changes: Changes
     blobs: Blobs
+    trash: Trash
+    history: History
+    leases: Leases
     completeness: Completeness
     census: Census
     outbox: Outbox
@@ -97,12 +104,18 @@ def open_index(
         engine.write_blocking(partial(_create, engine.dialect))
         kept = Kept(engine)
         _check_version(kept, path)
-        recorder = Recorder(engine.dialect, [make(OutboxWriter(engine.dialect)) for make in witnesses])
+        trash, history = Trash(engine, Kinship(engine.dialect)), History(engine)
+        recorder = Recorder(
+            engine.dialect, trash, [history, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
+        )
         yield Index(
             lookups=Lookups(engine),
             lists=Lists(engine),
             changes=Changes(engine, recorder, holder.name),
             blobs=Blobs(engine, recorder),
+            trash=trash,
+            history=history,
+            leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
             census=Census(engine),
             outbox=Outbox(engine),

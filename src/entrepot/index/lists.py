@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists by keyset: each costs what the page costs, wherever it begins."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 
-from sqlalchemy import BindParameter, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, bindparam, delete, exists, false, func, or_, select
 
-from entrepot.index.engine import Engine
+from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import StoredManifest
 from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, Value
@@ -38,10 +38,13 @@ class Lists:
         here = REPOSITORIES.c.name == bindparam("repository")
         last: BindParameter[str] = bindparam("last")
         limit: BindParameter[int] = bindparam("limit")
+        visible = (REVISIONS.c.repository_id == REPOSITORIES.c.id, REVISIONS.c.hidden == false())
         self._known = Statement.compile(select(REPOSITORIES.c.id).where(here), dialect)
+        held = [~exists().where(table.c.repository_id == REPOSITORIES.c.id) for table in (TAGS, REVISIONS, LAYERS)]
+        self._drop_empty = Statement.compile(delete(REPOSITORIES).where(here, *held), dialect)
         self._repositories = Statement.compile(
             select(REPOSITORIES.c.name)
-            .where(REPOSITORIES.c.name > last, exists().where(REVISIONS.c.repository_id == REPOSITORIES.c.id))
+            .where(REPOSITORIES.c.name > last, exists().where(*visible))
             .order_by(REPOSITORIES.c.name)
             .limit(limit),
             dialect,
@@ -50,7 +53,7 @@ class Lists:
             select(REPOSITORIES.c.name)
             .where(
                 REPOSITORIES.c.name.like(bindparam("pattern"), escape=ESCAPE),
-                exists().where(REVISIONS.c.repository_id == REPOSITORIES.c.id),
+                exists().where(*visible),
             )
             .order_by(REPOSITORIES.c.name)
             .limit(limit),
@@ -99,6 +102,7 @@ class Lists:
             here,
             REVISIONS.c.repository_id == REPOSITORIES.c.id,
             REVISIONS.c.subject == bindparam("subject"),
+            REVISIONS.c.hidden == false(),
             REVISIONS.c.digest > last,
             MANIFESTS.c.digest == REVISIONS.c.digest,
             wanted,
@@ -142,6 +146,15 @@ class Lists:
         """Repositories that hold, or have held, anything."""
         rows = await self._engine.read(self._all_repositories, {"last": last, "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
+
+    async def drop_empty(self, name: RepositoryName, witness: Callable[[Transaction], None]) -> None:
+        """Forget a repository that holds nothing; ``witness`` is called where it was there."""
+
+        def drop(tx: Transaction) -> None:
+            if tx.execute(self._drop_empty, {"repository": name}):
+                witness(tx)
+
+        await self._engine.write(drop)
 
     async def tag_targets(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Tag, Digest]]:
         """Tags of a repository and what they point to."""

@@ -56,7 +56,7 @@ class Outbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         dialect = engine.dialect
-        self._writer = OutboxWriter(dialect)
+        self.writer = OutboxWriter(dialect)
         self._waiting = Statement.compile(
             select(EVENTS.c.id).where(EVENTS.c.position.is_(None)).order_by(EVENTS.c.id).limit(ROWS), dialect
         )
@@ -127,7 +127,7 @@ class Outbox:
     def _add(self, bodies: Sequence[str], tx: Transaction) -> None:
         now = time.time()
         for body in bodies:
-            self._writer.add(now, body, tx)
+            self.writer.add(now, body, tx)
 
     def _give_positions(self, tx: Transaction) -> int:
         """A feed that never held an event begins at the time in milliseconds: whoever kept a position of an index that

@@ -6,9 +6,11 @@
                   ├─ revisions ───── manifests this repository holds, with their subject
                   └─ layers ──────── blobs this repository holds
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
-    blobs                            sizes, and whether we verified the bytes
+    blobs                            sizes, whether we verified the bytes, whether they are condemned
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
     kept                             small values about the index: its version, whether it is complete
+    leases                           which process does which job
+    trash, history, collected        what storage cannot tell: a rebuild never touches these
     events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
@@ -25,7 +27,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    text,
+    false,
 )
 
 VERSION = 1
@@ -38,7 +40,7 @@ REPOSITORIES = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("complete", Boolean, nullable=False, server_default=text("0")),
+    Column("complete", Boolean, nullable=False, server_default=false()),
 )
 
 BLOBS = Table(
@@ -47,6 +49,8 @@ BLOBS = Table(
     Column("digest", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("verified", Boolean, nullable=False),
+    Column("touched_at", Float, nullable=False),
+    Column("condemned_at", Float),
     sqlite_with_rowid=False,
 )
 
@@ -56,7 +60,8 @@ LAYERS = Table(
     Column("repository_id", Integer, primary_key=True, autoincrement=False),
     Column("digest", Text, primary_key=True),
     Column("content", Text, nullable=False),
-    Index("layers_by_digest", "digest"),
+    Column("touched_at", Float, nullable=False),
+    Index("layers_by_content", "content"),
     sqlite_with_rowid=False,
 )
 
@@ -77,6 +82,7 @@ REVISIONS = Table(
     Column("digest", Text, primary_key=True),
     Column("subject", Text),
     Column("pushed_at", Float, nullable=False),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
     Index("revisions_by_digest", "digest"),
     Index("revisions_by_subject", "repository_id", "subject"),
     sqlite_with_rowid=False,
@@ -90,6 +96,13 @@ REFERENCES = Table(
     Column("target", Text, primary_key=True),
     Index("references_by_target", "target"),
     sqlite_with_rowid=False,
+)
+
+Index(
+    "revisions_visible",
+    REVISIONS.c.repository_id,
+    sqlite_where=REVISIONS.c.hidden == false(),
+    postgresql_where=REVISIONS.c.hidden == false(),
 )
 
 TAGS = Table(
@@ -132,6 +145,52 @@ KEPT = Table(
     METADATA,
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("job", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+TRASH = Table(
+    "trash",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("trashed_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("linked", Boolean, nullable=False),
+    Index("trash_by_digest", "digest"),
+    Index("trash_by_due", "due_at"),
+    sqlite_with_rowid=False,
+)
+
+HISTORY = Table(
+    "history",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("repository", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("moved_at", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("old", Text),
+    Column("new", Text),
+    Index("history_by_tag", "repository", "tag", "id"),
+)
+
+COLLECTED = Table(
+    "collected",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("collected_at", Float, nullable=False),
+    Index("collected_by_time", "collected_at"),
+    sqlite_with_rowid=False,
 )
 
 EVENTS = Table(

@@ -54,9 +54,9 @@ def insert_absent(table: Table, *columns: str) -> ClauseElement:
     return sqlite.insert(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing()
 
 
-def insert_replacing(table: Table, keys: tuple[str, ...]) -> ClauseElement:
-    """INSERT of a row that replaces the values of the one with the same ``keys``."""
+def insert_replacing(table: Table, keys: tuple[str, ...], *columns: str) -> ClauseElement:
+    """INSERT of a row that replaces the values of the one with the same ``keys``: all unless ``columns`` names them."""
     names = [column.name for column in table.columns]
     clause = sqlite.insert(table).values({name: bindparam(name) for name in names})
-    changed = {name: clause.excluded[name] for name in names if name not in keys}
+    changed = {name: clause.excluded[name] for name in columns or names if name not in keys}
     return clause.on_conflict_do_update(index_elements=list(keys), set_=changed)

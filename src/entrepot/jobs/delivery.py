@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+from entrepot.index.index import Index
 from entrepot.index.outbox import Outbox
 from entrepot.jobs.feeding import Bounds, FeedKeeper, News, Progress
 from entrepot.jobs.settings import Endpoint
@@ -21,13 +22,38 @@ RETRY_SECONDS = 1.0
 """Until the index is asked again, where it could not be read."""
 
 
+JOB = "events"
+"""The lease of whoever delivers. Two at once would only tell twice."""
+
+LEASE_SECONDS = 15.0
+RENEW_SECONDS = 5.0
+
+
+class NotLeading(Exception):  # the fact, not a fault
+    """Another process has the lease."""
+
+
 async def deliver_forever(
-    outbox: Outbox, endpoints: Sequence[Endpoint], bounds: Bounds, metrics: EventMetrics, log: Logger
+    index: Index, endpoints: Sequence[Endpoint], bounds: Bounds, metrics: EventMetrics, log: Logger
 ) -> None:
-    """Keep the feed and tell all endpoints, until cancelled."""
+    """Keep the feed and tell all endpoints, whenever no other process does, until cancelled."""
+    while True:
+        if await _lead(index, log):
+            try:
+                await _deliver(index, endpoints, bounds, metrics, log)
+            except* NotLeading:
+                log.warning("another process delivers events now")
+        await asyncio.sleep(RENEW_SECONDS)
+
+
+async def _deliver(
+    index: Index, endpoints: Sequence[Endpoint], bounds: Bounds, metrics: EventMetrics, log: Logger
+) -> None:
+    outbox = index.outbox
     all_progress, news = await _begin_patiently(outbox, endpoints, metrics, log)
     keeper = FeedKeeper(outbox, all_progress, news, bounds, log)
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        group.create_task(_go_on_leading(index, log))
         group.create_task(keeper.place_forever())
         group.create_task(keeper.trim_forever())
         group.create_task(keeper.save_forever())
@@ -36,6 +62,23 @@ async def deliver_forever(
 
             poster = await stack.enter_async_context(Poster(progress.endpoint))
             group.create_task(Teller(outbox, progress, poster, news, log).tell_forever())
+
+
+async def _go_on_leading(index: Index, log: Logger) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        if not await _lead(index, log):
+            raise NotLeading
+
+
+async def _lead(index: Index, log: Logger) -> bool:
+    """Whether the job is ours for another :data:`LEASE_SECONDS`. Asks until the index answers."""
+    while True:
+        try:
+            return await index.leases.take(JOB, LEASE_SECONDS)
+        except (RegistryError, OSError) as error:
+            log.warning("events cannot be delivered yet; trying again", detail=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _begin_patiently(

@@ -11,7 +11,9 @@ from entrepot.registry.feed import Feed
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
 from entrepot.registry.pulls import Pulls
+from entrepot.registry.repositories import Repositories
 from entrepot.registry.settings import RegistrySettings
+from entrepot.registry.trash import Trash
 from entrepot.registry.uploads import Uploads
 from entrepot.storage.ports import Storage
 
@@ -23,6 +25,8 @@ class Registry:
     uploads: Uploads
     blobs: Blobs
     manifests: Manifests
+    repositories: Repositories
+    trash: Trash
     catalogue: Catalogue
     feed: Feed
     pulls: Pulls
@@ -34,10 +38,13 @@ def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry
     names = Names(storage, index)
     adoption = Adoption(storage, index, names)
     blobs = Blobs(storage, index, names, settings)
+    manifests = Manifests(storage, index, names, adoption, settings)
     return Registry(
         uploads=Uploads(storage, index, blobs),
         blobs=blobs,
-        manifests=Manifests(storage, index, names, adoption, settings),
+        manifests=manifests,
+        repositories=Repositories(storage, index, names, adoption, manifests, settings),
+        trash=Trash(storage, index, blobs, manifests),
         catalogue=Catalogue(storage, index, adoption),
         feed=Feed(index),
         pulls=Pulls(index.outbox, settings.events),
