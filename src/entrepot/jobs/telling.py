@@ -73,7 +73,8 @@ class Teller:
             progress.counts.events += 1
             body = envelope(event.body)
             while event.position > progress.position and not await self._attempt(body):
-                pass
+                if self._failures >= self._endpoint.threshold:
+                    await asyncio.sleep(self._endpoint.backoff)
         progress.position = max(progress.position, event.position)
         progress.counts.pending = max(0, self._news.newest - progress.position)
 
@@ -86,9 +87,7 @@ class Teller:
         return document["action"] in self._endpoint.ignored_actions or media_type in self._endpoint.ignored_mediatypes
 
     async def _attempt(self, body: bytes) -> bool:
-        """One, at once or after a pause; whether the endpoint took it."""
-        if self._failures >= self._endpoint.threshold:
-            await asyncio.sleep(self._endpoint.backoff)
+        """Whether the endpoint took it."""
         counts = self._progress.counts
         try:
             status = await self._poster.post(body)
