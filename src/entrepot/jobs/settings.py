@@ -23,14 +23,14 @@ class Endpoint:
     """
 
     name: str
-    url: str
-    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    url: str = field(repr=False)
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     timeout: float = 1.0
     threshold: int = 10
     backoff: float = 1.0
     ignored_mediatypes: frozenset[str] = frozenset()
     ignored_actions: frozenset[str] = frozenset()
-    secret: str = ""
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
