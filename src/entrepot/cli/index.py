@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``entrepot index``: what the index knows, and bringing it to storage by hand. Both work beside a running server."""
 
-import asyncio
-import os
 from pathlib import Path
 
 import click
 
 from entrepot.app.opening import find_index, open_parts
-from entrepot.config.load import load
-from entrepot.config.mistakes import ConfigurationError
+from entrepot.cli.comparing import bring_together
+from entrepot.cli.loading import load_settings, run
 from entrepot.config.settings import Settings
-from entrepot.jobs.adopting import adopt, compare
-from entrepot.oci.errors import RegistryError
-from entrepot.registry.adoption import Adoption, take_turns
-from entrepot.registry.names import Names
 
 
 @click.group("index")
@@ -26,36 +20,21 @@ def index_group() -> None:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 def status(config: Path | None) -> None:
     """Say where the index of CONFIG lies, what it knows, and whether that is all that storage holds."""
-    settings = _load(config)
-    try:
-        path = find_index(settings)
-        if path.exists():
-            asyncio.run(_show(settings, path))
-        else:
-            click.echo(f"there is no index at {path} yet; `entrepot serve` makes it")
-    except RegistryError as error:
-        raise click.ClickException(str(error.detail)) from error
+    run(_show(load_settings(config)))
 
 
 @index_group.command("rebuild")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 def rebuild(config: Path | None) -> None:
     """Compare the index of CONFIG with all that storage holds, and mend it. What only the index knows stays."""
-    settings = _load(config)
-    try:
-        asyncio.run(_rebuild(settings))
-    except RegistryError as error:
-        raise click.ClickException(str(error.detail)) from error
+    run(_rebuild(load_settings(config)))
 
 
-def _load(config: Path | None) -> Settings:
-    try:
-        return load(config, os.environ).settings
-    except ConfigurationError as error:
-        raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
-
-
-async def _show(settings: Settings, path: Path) -> None:
+async def _show(settings: Settings) -> None:
+    path = find_index(settings)
+    if not path.exists():
+        click.echo(f"there is no index at {path} yet; `entrepot serve` makes it")
+        return
     with open_parts(settings) as (_, index):
         counts = await index.census.count()
         whole = await index.completeness.whole()
@@ -67,11 +46,5 @@ async def _show(settings: Settings, path: Path) -> None:
 
 async def _rebuild(settings: Settings) -> None:
     with open_parts(settings) as (storage, index):
-        adoption = Adoption(storage, index, Names(storage, index))
-        click.echo("looking for repositories ...", err=True)
-        total = len([name async for name in storage.links.repositories()])
-        with click.progressbar(length=total, label="adopting") as bar:
-            await adopt(storage, index, adoption, take_turns, lambda count: bar.update(count - bar.pos))
-        with click.progressbar(length=total, label="comparing") as bar:
-            found = await compare(storage, index, adoption, take_turns, lambda count: bar.update(count - bar.pos))
+        found = await bring_together(storage, index)
     click.echo(f"{found.repositories:,} repositories compared, {found.repaired:,} names mended")

@@ -5,7 +5,9 @@ import click
 
 from entrepot import __version__
 from entrepot.cli.config import config_group
+from entrepot.cli.gc import gc_group
 from entrepot.cli.index import index_group
+from entrepot.cli.restore import restore
 from entrepot.cli.serve import serve
 
 
@@ -18,3 +20,5 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(config_group)
 main.add_command(index_group)
+main.add_command(gc_group)
+main.add_command(restore)

@@ -12,7 +12,7 @@ from entrepot.config.nodes import DEFAULT
 from entrepot.config.settings import Settings
 from entrepot.config.values import address, header_value, http_url, path, url
 from entrepot.index.settings import IndexSettings
-from entrepot.jobs.settings import Endpoint, JobsSettings, UploadPurging
+from entrepot.jobs.settings import CollectorSettings, Endpoint, JobsSettings, UploadPurging
 from entrepot.registry.settings import EventSettings, Platform, RegistrySettings, ValidationSettings
 from entrepot.storage.settings import DiskSettings, FilesystemSettings, InMemorySettings, StorageSettings
 from entrepot.web.settings import HttpSettings, TcpAddress, UnixAddress
@@ -52,13 +52,20 @@ def _storage(composition: Composition, drivers: frozenset[str]) -> StorageSettin
 def _jobs(composition: Composition, endpoints: tuple[Endpoint, ...]) -> JobsSettings:
     view = composition.view
     purging = "storage.maintenance.uploadpurging"
-    uploads = UploadPurging(
-        enabled=view.get(f"{purging}.enabled", bool),
-        age=view.get(f"{purging}.age", float),
-        interval=view.get(f"{purging}.interval", float),
-        dryrun=view.get(f"{purging}.dryrun", bool),
+    return JobsSettings(
+        UploadPurging(
+            enabled=view.get(f"{purging}.enabled", bool),
+            age=view.get(f"{purging}.age", float),
+            interval=view.get(f"{purging}.interval", float),
+            dryrun=view.get(f"{purging}.dryrun", bool),
+        ),
+        CollectorSettings(
+            enabled=view.get("collector.enabled", bool),
+            grace=view.get("collector.grace", float),
+            interval=view.get("collector.interval", float),
+        ),
+        endpoints,
     )
-    return JobsSettings(uploads, endpoints)
 
 
 def _registry(composition: Composition, events: EventSettings) -> RegistrySettings:
@@ -68,6 +75,8 @@ def _registry(composition: Composition, events: EventSettings) -> RegistrySettin
         delete_enabled=view.get("storage.delete.enabled", bool),
         readonly=view.get("storage.maintenance.readonly.enabled", bool),
         validation=_validation(composition),
+        trash_age=view.get("trash.age", float),
+        touch_interval=view.get("collector.grace", float) / 10,
         # Zero and less mean the default to distribution, too.
         catalog_max=entries if entries > 0 else _MOST_ENTRIES,
         tags_max=view.get("tags.maxtags", int) or _MOST_ENTRIES,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -17,6 +17,8 @@ from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine, Transaction
+from entrepot.index.explanation import Explanations
+from entrepot.index.garbage import Garbage
 from entrepot.index.history import History
 from entrepot.index.holders import Holder
 from entrepot.index.kinship import Kinship
@@ -24,6 +26,7 @@ from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.outbox import Outbox, OutboxWriter
+from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
 from entrepot.index.sqlite import SqliteEngine
@@ -39,6 +42,7 @@ class Kept:
         self._engine = engine
         dialect = engine.dialect
         self._get = Statement.compile(select(KEPT.c.value).where(KEPT.c.key == bindparam("a_key")), dialect)
+        self._drop = Statement.compile(delete(KEPT).where(KEPT.c.key == bindparam("of")), dialect)
         self._set = Statement.compile(insert_replacing(KEPT, ("key",)), dialect)
 
     async def get(self, key: str) -> str | None:
@@ -50,6 +54,14 @@ class Kept:
         """The same for callers without a loop."""
         row = self._engine.write_blocking(lambda tx: tx.one(self._get, {"a_key": key}))
         return None if row is None else str(row[0])
+
+    async def keep(self, key: str, value: str) -> None:
+        """Keep ``value``; durable on return."""
+        await self._engine.write(lambda tx: tx.execute(self._set, {"key": key, "value": value}))
+
+    async def drop(self, key: str) -> None:
+        """Keep nothing under ``key``."""
+        await self._engine.write(lambda tx: tx.execute(self._drop, {"of": key}))
 
     def set(self, key: str, value: str) -> None:
         """Keep ``value``; blocks until it is durable."""
@@ -67,6 +79,9 @@ class Index:
     trash: Trash
     history: History
     leases: Leases
+    garbage: Garbage
+    reclaims: Reclaims
+    explanations: Explanations
     completeness: Completeness
     census: Census
     outbox: Outbox
@@ -104,7 +119,8 @@ def open_index(
         engine.write_blocking(partial(_create, engine.dialect))
         kept = Kept(engine)
         _check_version(kept, path)
-        trash, history = Trash(engine, Kinship(engine.dialect)), History(engine)
+        kinship = Kinship(engine.dialect)
+        trash, history = Trash(engine, kinship), History(engine)
         recorder = Recorder(
             engine.dialect, trash, [history, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
         )
@@ -115,6 +131,9 @@ def open_index(
             blobs=Blobs(engine, recorder),
             trash=trash,
             history=history,
+            garbage=Garbage(engine),
+            reclaims=Reclaims(engine, kinship),
+            explanations=Explanations(engine),
             leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
             census=Census(engine),
