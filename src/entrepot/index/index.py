@@ -2,7 +2,7 @@
 """Opens the index, makes its tables, and hands out its parts."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
+from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.explanation import Explanations
 from entrepot.index.garbage import Garbage
@@ -25,6 +26,7 @@ from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.outbox import Outbox, OutboxWriter
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
@@ -84,6 +86,7 @@ class Index:
     completeness: Completeness
     census: Census
     audit: Audit
+    outbox: Outbox
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -96,10 +99,15 @@ class Index:
 
 
 @contextlib.contextmanager
-def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Iterator[Index]:
+def open_index(
+    path: Path,
+    make_room: Callable[[], bool] = lambda: False,
+    witnesses: Sequence[Callable[[OutboxWriter], Witness]] = (),
+) -> Iterator[Index]:
     """Open, making file and tables where they are missing. Raises ``Unavailable`` with what to do.
 
-    ``make_room`` is called when the disk is full; True where it freed some.
+    ``make_room`` is called when the disk is full; True where it freed some. ``witnesses`` are made with what writes
+    events into it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +123,9 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
         _check_version(kept, path)
         kinship = Kinship(engine.dialect)
         trash, history = Trash(engine, kinship), History(engine)
-        recorder = Recorder(engine.dialect, trash, (history,))
+        recorder = Recorder(
+            engine.dialect, trash, [history, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
+        )
         yield Index(
             lookups=Lookups(engine),
             lists=Lists(engine),
@@ -130,6 +140,7 @@ def open_index(path: Path, make_room: Callable[[], bool] = lambda: False) -> Ite
             completeness=Completeness(engine),
             census=Census(engine),
             audit=Audit(engine),
+            outbox=Outbox(engine),
             kept=kept,
             holder=holder,
             same_file=engine.check,

@@ -11,6 +11,7 @@
     kept                             small values about the index: its version, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
+    events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
 """
@@ -189,5 +190,24 @@ COLLECTED = Table(
     Column("size", BigInteger, nullable=False),
     Column("collected_at", Float, nullable=False),
     Index("collected_by_time", "collected_at"),
+    sqlite_with_rowid=False,
+)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    # Numbers of 64 bits on PostgreSQL; SQLite numbers its rows only where the type is INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("position", BigInteger),
+    Column("created_at", Float, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("events_by_position", "position", "id"),
+)
+
+EVENT_ENDPOINTS = Table(
+    "event_endpoints",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
