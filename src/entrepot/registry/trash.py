@@ -12,7 +12,7 @@ from entrepot.index.trash import Trashed
 from entrepot.oci import media
 from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, NameUnknown
+from entrepot.oci.errors import ManifestUnknown, NameUnknown, NotRestorable
 from entrepot.oci.manifests import Manifest, parse_manifest
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.blobs import Blobs
@@ -47,6 +47,10 @@ class Trash:
         """Manifests in the trash of a repository, by digest, after ``last``."""
         return await self._index.trash.page(name, last, limit)
 
+    async def tags_lost(self, name: RepositoryName, entries: Sequence[Trashed]) -> list[list[Tag]]:
+        """For each entry of a repository the tags that went with it, in order."""
+        return await self._index.history.tags_lost(name, [(entry.digest, entry.trashed_at) for entry in entries])
+
     async def history(self, name: RepositoryName, tag: Tag, before: int, limit: int) -> list[Move]:
         """Moves of a tag with numbers below ``before``, the newest first."""
         return await self._index.history.of_tag(name, tag, before, limit)
@@ -54,7 +58,7 @@ class Trash:
     async def restore_tag(self, name: RepositoryName, tag: Tag, digest: Digest | None, caller: Caller) -> Restored:
         """Point a deleted or overwritten tag to ``digest``; None: to what it pointed to before its last move.
 
-        Raises ``ManifestUnknown`` where that is not known or gone, ``ManifestBlobUnknown`` where blobs of it are.
+        Raises ``ManifestUnknown`` where that is not known or gone, ``NotRestorable`` where blobs of it are.
         """
         wanted = digest or await self._before(name, tag)
         await self._bring_back(name, wanted, (tag,), Deed("restore", caller))
@@ -87,7 +91,7 @@ class Trash:
         raise ManifestUnknown(f"nothing is known of what {name}:{tag} pointed to before; name a digest")
 
     async def _restore(self, entry: Trashed, deed: Deed) -> Restored:
-        lost = await self._index.history.tags_lost(entry.repository, entry.digest, entry.trashed_at)
+        [lost] = await self.tags_lost(entry.repository, [entry])
         links = self._storage.links
         tags = tuple([tag for tag in lost if await links.read_tag(entry.repository, tag) is None])
         await self._bring_back(entry.repository, entry.digest, tags, deed)
@@ -101,7 +105,7 @@ class Trash:
                 await self._bring_back(name, child.digest, (), deed)
         missing = [blob.digest for blob in manifest.blobs if not await self._find(name, blob.digest, deed)]
         if missing:
-            raise ManifestBlobUnknown(missing)
+            raise NotRestorable(missing)
         await self._manifests.keep(name, manifest, tags, deed)
 
     async def _read(self, name: RepositoryName, digest: Digest) -> Manifest:
