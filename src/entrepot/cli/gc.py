@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``entrepot gc``: a round of the collector now, and why something is kept. Works beside a running server."""
 
+import asyncio
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from entrepot.oci.errors import DigestInvalid, ReadOnly
 from entrepot.registry.adoption import take_turns
 from entrepot.registry.agreement import Disagreement
 from entrepot.registry.collection import Tally
+from entrepot.storage.ports import Storage
 
 
 class RunUnlessNamed(click.Group):
@@ -74,15 +76,26 @@ async def _collect(settings: Settings, *, dry: bool, untagged: bool) -> None:
             await bring_together(storage, index)
         if untagged:
             await _trash_untagged(settings, index, dry=dry)
-        try:
-            tally, counted = await collect(storage, index, settings.jobs.collector, take_turns, _show, dry=dry)
-        except (Busy, Disagreement) as error:
-            raise click.ClickException(str(error)) from error
+        tally, counted = await _wait_and_collect(storage, index, settings, dry=dry)
     if sys.stderr.isatty():
         click.echo("", err=True)
     _tell(tally, counted=counted)
     if counted and not dry:
         click.echo("the first round after adopting only reports; run it again to collect this")
+
+
+async def _wait_and_collect(storage: Storage, index: Index, settings: Settings, *, dry: bool) -> tuple[Tally, bool]:
+    waiting = False
+    while True:
+        try:
+            return await collect(storage, index, settings.jobs.collector, take_turns, _show, dry=dry)
+        except Busy as busy:
+            if not waiting:
+                click.echo(f"{busy}; waiting for it ...", err=True)
+            waiting = True
+            await asyncio.sleep(0.5)
+        except Disagreement as error:
+            raise click.ClickException(str(error)) from error
 
 
 async def _is_compared(index: Index) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from entrepot.index.audit import Audit
 from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
@@ -84,6 +85,7 @@ class Index:
     explanations: Explanations
     completeness: Completeness
     census: Census
+    audit: Audit
     outbox: Outbox
     kept: Kept
     holder: Holder
@@ -137,6 +139,7 @@ def open_index(
             leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
             census=Census(engine),
+            audit=Audit(engine),
             outbox=Outbox(engine),
             kept=kept,
             holder=holder,

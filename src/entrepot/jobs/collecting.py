@@ -20,7 +20,7 @@ from entrepot.telemetry.logs import Logger
 
 JOB = "collector"
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 15.0
 """For which a round is ours; renewed while it runs."""
 
 FIRST_SECONDS = 60.0
@@ -78,7 +78,7 @@ async def collect(
     ``report`` hears how far it is. Raises :class:`Busy`, ``Disagreement``. The index must be complete and compared.
     """
     if not await index.leases.take(JOB, LEASE_SECONDS):
-        raise Busy("another process collects just now; try again later")
+        raise Busy("another process collects just now")
     first = await index.kept.get(REPORT_FIRST) is not None
     until = time.monotonic() + LEASE_SECONDS / 2
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether index and storage agree well enough to remove anything by what the index says."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
@@ -20,6 +21,10 @@ DISAGREEMENT = 0.01
 """Share of the manifests looked at that only one of both may know; one is always allowed, for a push under way."""
 
 
+MOMENT = 0.5
+"""Seconds until a second look at what differs."""
+
+
 class Disagreement(Exception):
     """Storage and index disagree too much to collect anything."""
 
@@ -28,18 +33,27 @@ async def require_agreement(storage: Storage, index: Index, rest: Rest) -> None:
     """Compare a sample of both. Raises :class:`Disagreement` with what to do."""
     looked_at = differing = 0
     async for name in _sample(storage, index):
-        here = set(await index.lists.revisions(name, "", MANIFESTS))
-        there = set((await storage.links.list_revisions(name))[:MANIFESTS])
-        end = min(_last(here), _last(there))
-        unlike = [digest for digest in here ^ there if digest <= end]
-        looked_at += max(len(here), len(there))
-        differing += len([digest for digest in unlike if await storage.blobs.stat(digest) is not None])
+        count, unlike = await _differences(storage, index, name)
+        if unlike:  # a push may just have been between its link and its row
+            await asyncio.sleep(MOMENT)
+            count, still = await _differences(storage, index, name)
+            differing += len(unlike & still)
+        looked_at += count
         await rest()
     if differing > max(1, DISAGREEMENT * looked_at):
         raise Disagreement(
             f"of {looked_at} manifests looked at, {differing} are known to the index alone or to storage alone, so "
             "nothing was collected; bring them together: entrepot index rebuild"
         )
+
+
+async def _differences(storage: Storage, index: Index, name: RepositoryName) -> tuple[int, set[Digest]]:
+    """How many manifests were looked at, and which of them only one of both knows."""
+    here = set(await index.lists.revisions(name, "", MANIFESTS))
+    there = set((await storage.links.list_revisions(name))[:MANIFESTS])
+    end = min(_last(here), _last(there))
+    unlike = {digest for digest in here ^ there if digest <= end}
+    return max(len(here), len(there)), {one for one in unlike if await storage.blobs.stat(one) is not None}
 
 
 async def _sample(storage: Storage, index: Index) -> AsyncIterator[RepositoryName]:
