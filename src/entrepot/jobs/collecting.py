@@ -106,8 +106,7 @@ async def collect_forever(storage: Storage, index: Index, settings: CollectorSet
     if not settings.enabled:
         return
     clock = Clock.start()
-    asked = await index.kept.get(ASKED)
-    await asyncio.sleep(min(FIRST_SECONDS, settings.interval))
+    asked = await _wait(index, await index.kept.get(ASKED), min(FIRST_SECONDS, settings.interval))
     while True:
         if not clock.steady():
             log.warning("the clock was set; nothing is collected until the next round")

@@ -67,7 +67,7 @@ class Trash:
     async def restore_manifest(self, name: RepositoryName, digest: Digest, caller: Caller) -> Restored:
         """Bring a manifest back with the tags that went with it and that nobody has set since. Raises the same."""
         entry = await self._index.trash.get(name, digest)
-        if entry is None:
+        if entry is None or entry.purged:
             raise ManifestUnknown(f"{digest} is not in the trash of {name}")
         return await self._restore(entry, Deed("restore", caller))
 
@@ -111,7 +111,9 @@ class Trash:
     async def _read(self, name: RepositoryName, digest: Digest) -> Manifest:
         linked = await self._storage.links.has_revision(name, digest)
         stored = await self._index.lookups.load(LargeManifest(digest))
-        if stored is None or not (linked or await self._index.trash.get(name, digest)):
+        entry = await self._index.trash.get(name, digest)
+        kept = linked if entry is None else not entry.purged
+        if stored is None or not kept:
             raise ManifestUnknown(f"{digest} is neither in {name} nor in its trash: it cannot be restored any more")
         return parse_manifest(stored.payload, stored.media_type, digest)
 
