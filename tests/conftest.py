@@ -11,6 +11,7 @@ import pytest
 
 from support import daemons
 from support.peer import Peer
+from support.postgres import Postgres
 from support.server import Server
 
 if TYPE_CHECKING:
@@ -69,6 +70,20 @@ def start_peer(tmp_path: Path) -> Iterator[StartPeer]:
             return running.enter_context(Peer(home, config, **options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests that need one; a test that stops it starts it again."""
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The address of an empty database, for this test."""
+    with postgres.database() as url:
+        yield url
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

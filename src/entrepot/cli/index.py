@@ -11,6 +11,7 @@ from entrepot.app.opening import find_index, open_parts
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings
+from entrepot.index.places import IndexPlace
 from entrepot.jobs.adopting import adopt, compare
 from entrepot.oci.errors import RegistryError
 from entrepot.registry.adoption import Adoption, take_turns
@@ -28,11 +29,11 @@ def status(config: Path | None) -> None:
     """Say where the index of CONFIG lies, what it knows, and whether that is all that storage holds."""
     settings = _load(config)
     try:
-        path = find_index(settings)
-        if path.exists():
-            asyncio.run(_show(settings, path))
+        place = find_index(settings)
+        if isinstance(place, Path) and not place.exists():
+            click.echo(f"there is no index at {place} yet; `entrepot serve` makes it")
         else:
-            click.echo(f"there is no index at {path} yet; `entrepot serve` makes it")
+            asyncio.run(_show(settings, place))
     except RegistryError as error:
         raise click.ClickException(str(error.detail)) from error
 
@@ -55,11 +56,11 @@ def _load(config: Path | None) -> Settings:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
 
 
-async def _show(settings: Settings, path: Path) -> None:
+async def _show(settings: Settings, place: IndexPlace) -> None:
     with open_parts(settings) as (_, index):
         counts = await index.census.count()
         whole = await index.completeness.whole()
-    click.echo(f"index         {path}")
+    click.echo(f"index         {place}")
     click.echo(f"state         {'complete' if whole else f'adopting: {counts.complete} repositories so far'}")
     for noun in ("repositories", "manifests", "tags", "blobs"):
         click.echo(f"{noun:<14}{getattr(counts, noun):,}")

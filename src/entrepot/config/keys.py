@@ -173,7 +173,7 @@ _VALIDATION = (
 )
 
 OUR_KEYS = (
-    Key("index.url", kinds.SQLITE_URL, _DONE),
+    Key("index.url", kinds.INDEX_URL, _DONE),
     Key("disk.reserve", kinds.SIZE, _DONE, "256MiB"),
     Key("disk.fsync", kinds.BOOLEAN, _DONE, "true"),
     Key("validation.manifests.sparse", kinds.BOOLEAN, _DONE, "false"),

@@ -8,9 +8,10 @@
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
     blobs                            sizes, and whether we verified the bytes
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
-    kept                             small values about the index: its version, whether it is complete
+    kept                             small values about the index: which programs it can serve, whether it is complete
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
+A change here needs a migration (``migrations/``); a test compares the two.
 """
 
 from sqlalchemy import (
@@ -24,26 +25,32 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    text,
+    false,
 )
 
-VERSION = 1
-"""Of the schema; a database with a higher one is refused."""
+OLDEST_PROGRAM = "oldest_program"
+"""The key in ``kept`` that says the oldest version of this program that can serve this schema."""
 
 METADATA = MetaData()
+
+NAME = Text().with_variant(Text(collation="C"), "postgresql")
+"""Every text: PostgreSQL would else compare by the rules of a language, SQLite compares bytes."""
+
+ID = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that the database gives; on SQLite only INTEGER is its own row number."""
 
 REPOSITORIES = Table(
     "repositories",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("complete", Boolean, nullable=False, server_default=text("0")),
+    Column("id", ID, primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("complete", Boolean, nullable=False, server_default=false()),
 )
 
 BLOBS = Table(
     "blobs",
     METADATA,
-    Column("digest", Text, primary_key=True),
+    Column("digest", NAME, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("verified", Boolean, nullable=False),
     sqlite_with_rowid=False,
@@ -52,9 +59,9 @@ BLOBS = Table(
 LAYERS = Table(
     "layers",
     METADATA,
-    Column("repository_id", Integer, primary_key=True, autoincrement=False),
-    Column("digest", Text, primary_key=True),
-    Column("content", Text, nullable=False),
+    Column("repository_id", ID, primary_key=True, autoincrement=False),
+    Column("digest", NAME, primary_key=True),
+    Column("content", NAME, nullable=False),
     Index("layers_by_digest", "digest"),
     sqlite_with_rowid=False,
 )
@@ -62,19 +69,19 @@ LAYERS = Table(
 MANIFESTS = Table(
     "manifests",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("media_type", Text, nullable=False),
-    Column("artifact_type", Text),
+    Column("id", ID, primary_key=True),
+    Column("digest", NAME, nullable=False, unique=True),
+    Column("media_type", NAME, nullable=False),
+    Column("artifact_type", NAME),
     Column("payload", LargeBinary, nullable=False),
 )
 
 REVISIONS = Table(
     "revisions",
     METADATA,
-    Column("repository_id", Integer, primary_key=True, autoincrement=False),
-    Column("digest", Text, primary_key=True),
-    Column("subject", Text),
+    Column("repository_id", ID, primary_key=True, autoincrement=False),
+    Column("digest", NAME, primary_key=True),
+    Column("subject", NAME),
     Column("pushed_at", Float, nullable=False),
     Index("revisions_by_digest", "digest"),
     Index("revisions_by_subject", "repository_id", "subject"),
@@ -84,9 +91,9 @@ REVISIONS = Table(
 REFERENCES = Table(
     "manifest_references",
     METADATA,
-    Column("manifest", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("target", Text, primary_key=True),
+    Column("manifest", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("target", NAME, primary_key=True),
     Index("references_by_target", "target"),
     sqlite_with_rowid=False,
 )
@@ -94,9 +101,9 @@ REFERENCES = Table(
 TAGS = Table(
     "tags",
     METADATA,
-    Column("repository_id", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
+    Column("repository_id", ID, primary_key=True, autoincrement=False),
+    Column("name", NAME, primary_key=True),
+    Column("digest", NAME, nullable=False),
     Column("moved_at", Float, nullable=False),
     Index("tags_by_digest", "repository_id", "digest"),
     sqlite_with_rowid=False,
@@ -105,11 +112,11 @@ TAGS = Table(
 INTENTS = Table(
     "intents",
     METADATA,
-    Column("repository", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("change", Text, nullable=False),
-    Column("holder", Text, nullable=False),
+    Column("repository", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("change", NAME, nullable=False),
+    Column("holder", NAME, nullable=False),
     Column("begun_at", Float, nullable=False),
     Index("intents_by_change", "change"),
     sqlite_with_rowid=False,
@@ -118,10 +125,10 @@ INTENTS = Table(
 PINS = Table(
     "pins",
     METADATA,
-    Column("repository", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("change", Text, primary_key=True),
+    Column("repository", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("change", NAME, primary_key=True),
     Index("pins_by_change", "change"),
     sqlite_with_rowid=False,
 )
@@ -129,6 +136,9 @@ PINS = Table(
 KEPT = Table(
     "kept",
     METADATA,
-    Column("key", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("key", NAME, primary_key=True),
+    Column("value", NAME, nullable=False),
 )
+
+KEPT_TABLES: tuple[Table, ...] = ()
+"""Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""
