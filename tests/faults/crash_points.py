@@ -102,10 +102,10 @@ POINTS: dict[str, Point] = {
     "manifest: not answered": Point("after", f"{_CHANGES}.finish", _finishes_push),
     "untag: no intent": Point("before", f"{_CHANGES}.begin", _begins_removal),
     "untag: intent": Point("after", f"{_CHANGES}.begin", _begins_removal),
-    "untag: link there": Point("before", f"{_FILES}:Files.remove_tree", _mentions(_TAG)),
+    "untag: link there": Point("before", f"{_FILES}:Files.remove_trees", _mentions(_TAG)),
     "untag: renamed, not on the disk": Point("after", _RENAME, _renamed(_TAG, "/entrepot/tmp/")),
     "untag: bytes not removed": Point("before", "shutil:rmtree", _mentions("/entrepot/tmp/")),
-    "untag: link gone": Point("after", f"{_FILES}:Files.remove_tree", _mentions(_TAG)),
+    "untag: link gone": Point("after", f"{_FILES}:Files.remove_trees", _mentions(_TAG)),
     "untag: facts not committed": Point("after", f"{_CHANGES}._finish", _finishes_removal),
     "untag: not answered": Point("after", f"{_CHANGES}.finish", _finishes_removal),
 }

@@ -9,12 +9,16 @@ import pytest
 
 from entrepot.index.blobs import Blobs
 from entrepot.index.changes import Changes
+from entrepot.index.history import History
 from entrepot.index.index import open_index
+from entrepot.index.kinship import Kinship
+from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.recorder import Recorder
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
+from entrepot.index.trash import Trash
 
 WHOLE = {"Changes._open", "Lists._search"}
 """Read a table or an index whole on purpose. Open intents are as many as changes under way. A search reads each name at
@@ -25,8 +29,17 @@ worst: 75 ms for a million of them.
 def statements(path: Path) -> dict[str, Statement]:
     """All statements of the rooms' objects, by the attribute that holds them."""
     with closing(SqliteEngine(path)) as engine:
-        recorder = Recorder(engine.dialect)
-        owners = (Lookups(engine), Lists(engine), Blobs(engine, recorder), recorder, Changes(engine, recorder, ""))
+        kinship = Kinship(engine.dialect)
+        trash = Trash(engine, kinship)
+        recorder = Recorder(engine.dialect, trash)
+        owners: tuple[object, ...] = (
+            Lookups(engine),
+            Lists(engine),
+            Blobs(engine, recorder),
+            recorder,
+            Changes(engine, recorder, ""),
+        )
+        owners += (trash, kinship, History(engine), Leases(engine, "", bool))
         found: dict[str, Statement] = {}
         for owner in owners:
             for key, value in vars(owner).items():

@@ -35,9 +35,9 @@ async def test_what_another_program_did(house: House, log: Logger, lines: LogCap
     for content, tag in ((stays, "stays"), (goes, "goes"), (moved, "moves")):
         await push(house.registry, NAME, content, tag)
     links = house.storage.links
-    await links.remove_tag(NAME, Tag("goes"))
-    await links.remove_revision(NAME, Digest(goes.digest))
-    await links.remove_layer(NAME, Digest(goes.blobs[0].digest))
+    await links.remove_tags(NAME, [Tag("goes")])
+    await links.remove_revisions(NAME, [Digest(goes.digest)])
+    await links.remove_layers(NAME, [Digest(goes.blobs[0].digest)])
     await links.write_manifest(NAME, Digest(stays.digest), stays.data, (Tag("moves"),))
     new = await plant(house.storage, OTHER, images.image(layers=1), "latest")
     assert await differences(house) != []

@@ -79,7 +79,7 @@ async def test_push_onto_what_the_index_does_not_know(
     """A manifest whose blobs or children only storage knows is accepted."""
     content = make()
     await plant(storage, NAME, content)
-    await storage.links.remove_revision(NAME, Digest(content.digest))
+    await storage.links.remove_revisions(NAME, [Digest(content.digest)])
     await push_manifest(registry, NAME, content, "latest")
     assert (await registry.manifests.get(NAME, LATEST)).digest == content.digest
     assert [one for one in await differences(house) if "tag" in one] == []

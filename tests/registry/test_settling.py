@@ -2,7 +2,7 @@
 """A process that dies in the middle of a change: the name is read in storage, and the index told what is there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -41,13 +41,13 @@ PUSH: list[Step] = [
     lambda storage, scene: storage.links.write_manifest(NAME, scene.new, scene.coming.data, (LATEST,)),
     lambda storage, scene: storage.links.write_manifest(NAME, scene.new, scene.coming.data, (LATEST, OLD)),
 ]
-UNTAG: list[Step] = [lambda storage, _: storage.links.remove_tag(NAME, LATEST)]
+UNTAG: list[Step] = [lambda storage, _: storage.links.remove_tags(NAME, [LATEST])]
 REMOVE: list[Step] = [
-    lambda storage, _: storage.links.remove_tag(NAME, LATEST),
-    lambda storage, _: storage.links.remove_tag(NAME, OLD),
-    lambda storage, scene: storage.links.remove_revision(NAME, scene.there),
+    lambda storage, _: storage.links.remove_tags(NAME, [LATEST]),
+    lambda storage, _: storage.links.remove_tags(NAME, [OLD]),
+    lambda storage, scene: storage.links.remove_revisions(NAME, [scene.there]),
 ]
-UNLINK: list[Step] = [lambda storage, scene: storage.links.remove_layer(NAME, scene.blob)]
+UNLINK: list[Step] = [lambda storage, scene: storage.links.remove_layers(NAME, [scene.blob])]
 
 TAGS = (Name("tag", LATEST), Name("tag", OLD))
 CHANGES: dict[str, tuple[Callable[[Scene], Change], list[Step]]] = {
@@ -145,10 +145,10 @@ class PausingLinks:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._links, name)
 
-    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
+    async def remove_tags(self, name: RepositoryName, tags: Sequence[Tag]) -> None:
         self.removing.set()
         await self.go.wait()
-        await self._links.remove_tag(name, tag)
+        await self._links.remove_tags(name, tags)
 
 
 async def test_a_slow_settler_removes_nothing_that_came_later(house: House) -> None:
@@ -193,7 +193,7 @@ async def test_a_tag_without_its_manifest_is_none(house: House) -> None:
     with house.another() as dying:
         await dying.index.changes.begin(CHANGES["push"][0](scene))
         await PUSH[1](house.storage, scene)
-        await house.storage.links.remove_revision(NAME, scene.new)
+        await house.storage.links.remove_revisions(NAME, [scene.new])
     await house.names.settle_dead()
     assert await house.registry.manifests.peek(NAME, LATEST) is None
     assert await house.registry.manifests.peek(NAME, OLD) is not None

@@ -13,6 +13,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUploadUnknown, StorageFull, Unavailable
 from entrepot.storage import layout
 from entrepot.storage.claim import claim_directory
+from entrepot.storage.digest_locks import FilesystemDigestLocks
 from entrepot.storage.files import Files, identify
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
@@ -54,7 +55,9 @@ def storage(root: Path, failing: FailingDisk) -> Iterator[Storage]:
         files = Files(root, failing.sync_file, lambda _: None, lambda *_: None, identify(root))
         links, health = FilesystemLinks(files, pool), FilesystemHealth(files, 0)
         shop = Workshop(files, health, pool, pool, pool, RunningDigests(), "boot")
-        yield Storage(FilesystemBlobs(files, pool), links, FilesystemUploads(shop, links), health)
+        yield Storage(
+            FilesystemBlobs(files, pool), links, FilesystemUploads(shop, links), health, FilesystemDigestLocks(files)
+        )
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ USES: dict[str, Use] = {
     "read": lambda storage, _: anext(aiter(storage.blobs.read(DIGEST, 0, 1))),
     "read tag": lambda storage, _: storage.links.read_tag(NAME, Tag("a")),
     "write tags": lambda storage, _: storage.links.write_manifest(NAME, DIGEST, b"{}", (Tag("a"), Tag("b"))),
-    "remove tag": lambda storage, _: storage.links.remove_tag(NAME, Tag("a")),
+    "remove tag": lambda storage, _: storage.links.remove_tags(NAME, [Tag("a")]),
     "write revision": lambda storage, _: storage.links.write_manifest(NAME, DIGEST, b"{}", ()),
-    "remove revision": lambda storage, _: storage.links.remove_revision(NAME, DIGEST),
+    "remove revision": lambda storage, _: storage.links.remove_revisions(NAME, [DIGEST]),
     "read layer": lambda storage, _: storage.links.read_layer(NAME, DIGEST),
     "write layer": lambda storage, _: storage.links.write_layer(NAME, DIGEST),
     "list tags": lambda storage, _: storage.links.list_tags(NAME),
@@ -83,7 +83,7 @@ async def test_reserve(root: Path) -> None:
                 await refused
             assert caught.value.status == 507
         assert await load(storage, DIGEST) == DATA
-        await storage.links.remove_layer(NAME, DIGEST)
+        await storage.links.remove_layers(NAME, [DIGEST])
         assert await storage.links.read_layer(NAME, DIGEST) is None
 
 
@@ -153,11 +153,11 @@ async def test_own_directory_gone(root: Path, disk: Storage) -> None:
     """Without the directory in which files get ready nothing is written or removed, and that is said."""
     await disk.links.write_manifest(NAME, DIGEST, b"{}", (Tag("a"),))
     (root / "entrepot/tmp").rmdir()
-    for refused in (disk.links.write_layer(NAME, DIGEST), disk.links.remove_tag(NAME, Tag("a"))):
+    for refused in (disk.links.write_layer(NAME, DIGEST), disk.links.remove_tags(NAME, [Tag("a")])):
         with pytest.raises(Unavailable, match="entrepot/tmp is gone; restart"):
             await refused
     assert await disk.links.read_tag(NAME, Tag("a")) == DIGEST
-    await disk.links.remove_tag(NAME, Tag("never"))
+    await disk.links.remove_tags(NAME, [Tag("never")])
 
 
 async def test_nothing_behind_a_failed_write(disk: Storage) -> None:

@@ -64,7 +64,7 @@ async def test_history_of_a_tag(root: Path, disk: Storage) -> None:
         await disk.links.write_manifest(NAME, digest, b"{}", (Tag("v1"),))
     history = root / HERE / "_manifests/tags/v1/index"
     assert {path.read_text() for path in history.rglob("link")} == {DIGEST, LONG}
-    await disk.links.remove_tag(NAME, Tag("v1"))
+    await disk.links.remove_tags(NAME, [Tag("v1")])
     assert not history.parent.exists()
     assert (root / HERE / "_manifests/tags").is_dir()
 

@@ -4,8 +4,9 @@
 Repair, adoption and settling tell truths without a deed: nobody did anything, the index learned.
 """
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from entrepot.index.engine import Transaction
@@ -19,10 +20,16 @@ Action = Literal["push", "mount", "delete", "restore"]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Why the truths of a change are new."""
+    """Why the truths of a change are new.
+
+    ``keep``: seconds for which what dies by it can be restored; 0: not at all. ``at``: Unix time, the same for all
+    changes that one deed needs.
+    """
 
     action: Action
     caller: Caller
+    keep: float = 0.0
+    at: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True, slots=True)

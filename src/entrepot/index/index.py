@@ -12,7 +12,10 @@ from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.engine import Engine
+from entrepot.index.history import History
 from entrepot.index.holders import Holder
+from entrepot.index.kinship import Kinship
+from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.migrating import bring_up_to_date
@@ -21,6 +24,7 @@ from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
+from entrepot.index.trash import Trash
 from entrepot.oci.errors import Unavailable
 
 
@@ -56,6 +60,9 @@ class Index:
     lists: Lists
     changes: Changes
     blobs: Blobs
+    trash: Trash
+    history: History
+    leases: Leases
     completeness: Completeness
     census: Census
     kept: Kept
@@ -77,12 +84,16 @@ def open_index(place: IndexPlace, make_room: Callable[[], bool] = lambda: False)
     """
     with contextlib.closing(_hold(place)) as holder, contextlib.closing(open_engine(place, make_room)) as engine:
         bring_up_to_date(engine, place)
-        recorder = Recorder(engine.dialect)
+        trash, history = Trash(engine, Kinship(engine.dialect)), History(engine)
+        recorder = Recorder(engine.dialect, trash, (history,))
         yield Index(
             lookups=Lookups(engine),
             lists=Lists(engine),
             changes=Changes(engine, recorder, holder.name),
             blobs=Blobs(engine, recorder),
+            trash=trash,
+            history=history,
+            leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
             census=Census(engine),
             kept=Kept(engine),

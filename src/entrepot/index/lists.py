@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 
-from sqlalchemy import BindParameter, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, bindparam, exists, false, func, or_, select
 
 from entrepot.index.engine import Engine
 from entrepot.index.facts import StoredManifest
@@ -46,10 +46,11 @@ class Lists:
         here = REPOSITORIES.c.name == bindparam("repository")
         last: BindParameter[str] = bindparam("last")
         limit: BindParameter[int] = bindparam("limit")
+        visible = (REVISIONS.c.repository_id == REPOSITORIES.c.id, REVISIONS.c.hidden == false())
         self._known = Statement.compile(select(REPOSITORIES.c.id).where(here), dialect)
         self._repositories = Statement.compile(
             select(REPOSITORIES.c.name)
-            .where(REPOSITORIES.c.name > last, exists().where(REVISIONS.c.repository_id == REPOSITORIES.c.id))
+            .where(REPOSITORIES.c.name > last, exists().where(*visible))
             .order_by(REPOSITORIES.c.name)
             .limit(limit),
             dialect,
@@ -58,7 +59,7 @@ class Lists:
             select(REPOSITORIES.c.name)
             .where(
                 REPOSITORIES.c.name.like(bindparam("pattern"), escape=ESCAPE),
-                exists().where(REVISIONS.c.repository_id == REPOSITORIES.c.id),
+                exists().where(*visible),
             )
             .order_by(REPOSITORIES.c.name)
             .limit(limit),
@@ -107,6 +108,7 @@ class Lists:
             here,
             REVISIONS.c.repository_id == REPOSITORIES.c.id,
             REVISIONS.c.subject == bindparam("subject"),
+            REVISIONS.c.hidden == false(),
             REVISIONS.c.digest > last,
             MANIFESTS.c.digest == REVISIONS.c.digest,
             wanted,

@@ -59,8 +59,8 @@ class Lookups:
         self._holder = Statement.compile(
             select(REPOSITORIES.c.name)
             .where(
-                LAYERS.c.digest == bindparam("a_digest"),
-                LAYERS.c.content == LAYERS.c.digest,
+                LAYERS.c.content == bindparam("a_digest"),
+                LAYERS.c.digest == LAYERS.c.content,
                 REPOSITORIES.c.id == LAYERS.c.repository_id,
             )
             .limit(literal_column("1"))

@@ -13,6 +13,7 @@ from entrepot.index.engine import Transaction
 from entrepot.index.facts import BlobTruth, HeldBlob, ManifestFacts, ManifestTruth, TagTruth, Truth
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, Value, insert_absent, insert_replacing
+from entrepot.index.trash import Trash
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName
 
@@ -20,7 +21,8 @@ from entrepot.oci.names import RepositoryName
 class Recorder:
     """The statements that write facts."""
 
-    def __init__(self, dialect: Dialect, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(self, dialect: Dialect, trash: Trash, witnesses: Sequence[Witness] = ()) -> None:
+        self._trash = trash
         self._witnesses = witnesses
         self._tag_target = Statement.compile(
             select(TAGS.c.digest).where(TAGS.c.repository_id == bindparam("here"), TAGS.c.name == bindparam("tag")),
@@ -39,10 +41,12 @@ class Recorder:
             insert_absent(MANIFESTS, "digest", "media_type", "artifact_type", "payload"), dialect
         )
         self._add_reference = Statement.compile(insert_absent(REFERENCES), dialect)
-        self._add_revision = Statement.compile(insert_absent(REVISIONS), dialect)
+        self._add_revision = Statement.compile(
+            insert_absent(REVISIONS, "repository_id", "digest", "subject", "pushed_at"), dialect
+        )
         self._drop_revision = Statement.compile(_drop(REVISIONS), dialect)
         self._set_blob = Statement.compile(insert_replacing(BLOBS, ("digest",)), dialect)
-        self._add_blob = Statement.compile(insert_absent(BLOBS), dialect)
+        self._add_blob = Statement.compile(insert_replacing(BLOBS, ("digest",), "touched_at", "condemned_at"), dialect)
         self._set_layer = Statement.compile(insert_replacing(LAYERS, ("repository_id", "digest")), dialect)
         self._drop_layer = Statement.compile(_drop(LAYERS), dialect)
 
@@ -60,13 +64,33 @@ class Recorder:
             match truth:
                 case TagTruth():
                     moves.extend(self._tag(here, truth, tx))
+                    if truth.digest is not None:
+                        self._trash.revive_hidden(here, repository, truth.digest, tx)
                 case ManifestTruth():
-                    self._manifest(here, truth, tx)
+                    if self._manifest(here, truth, tx):
+                        self._trash.meet(here, repository, truth.digest, tx)
                 case BlobTruth():
                     self._blob(here, truth, tx)
         if deed is not None:
-            for witness in self._witnesses:
-                witness.witness(repository, truths, moves, deed, tx)
+            self._judge(here, repository, truths, moves, deed, tx)
+
+    def _judge(
+        self,
+        here: int,
+        repository: RepositoryName,
+        truths: Sequence[Truth],
+        moves: Sequence[TagMove],
+        deed: Deed,
+        tx: Transaction,
+    ) -> None:
+        """Who died or lives again by ``deed``; then it is witnessed."""
+        if deed.action == "delete":
+            self._trash.bury(here, repository, truths, moves, deed, tx)
+        for truth in truths:
+            if isinstance(truth, ManifestTruth) and truth.present:
+                self._trash.revive(here, repository, truth.digest, tx)
+        for witness in self._witnesses:
+            witness.witness(repository, truths, moves, deed, tx)
 
     def _find_repository(self, name: RepositoryName, tx: Transaction) -> int | None:
         row = tx.one(self._find, {"name": name})
@@ -90,10 +114,11 @@ class Recorder:
             )
         return [] if old == truth.digest else [TagMove(truth.tag, old, truth.digest)]
 
-    def _manifest(self, here: int, truth: ManifestTruth, tx: Transaction) -> None:
+    def _manifest(self, here: int, truth: ManifestTruth, tx: Transaction) -> bool:
+        """Whether the repository holds it and did not before."""
         if truth.facts is None:
             tx.execute(self._drop_revision, {"here": here, "gone": truth.digest})
-            return
+            return False
         facts = truth.facts
         row: dict[str, Value] = {
             "digest": facts.digest,
@@ -103,11 +128,10 @@ class Recorder:
         }
         if tx.execute(self._add_manifest, row):
             self._references(facts, tx)
-        tx.execute(
-            self._add_revision,
-            {"repository_id": here, "digest": facts.digest, "subject": facts.subject, "pushed_at": time.time()},
-        )
-        tx.execute(self._set_blob, {"digest": facts.digest, "size": len(facts.payload), "verified": True})
+        blob: dict[str, Value] = {"digest": facts.digest, "size": len(facts.payload), "verified": True}
+        tx.execute(self._set_blob, {**blob, "touched_at": time.time(), "condemned_at": None})
+        revision: dict[str, Value] = {"repository_id": here, "digest": facts.digest, "subject": facts.subject}
+        return bool(tx.execute(self._add_revision, {**revision, "pushed_at": time.time()}))
 
     def _references(self, facts: ManifestFacts, tx: Transaction) -> None:
         kinds = (("blob", facts.blobs), ("manifest", facts.children))
@@ -123,9 +147,10 @@ class Recorder:
 
     def link(self, here: int, digest: Digest, held: HeldBlob, tx: Transaction) -> None:
         """The repository with the id ``here`` holds the blob. What was verified before stays so."""
+        now: dict[str, Value] = {"touched_at": time.time()}
         blob: dict[str, Value] = {"digest": held.content, "size": held.size, "verified": held.verified}
-        tx.execute(self._set_blob if held.verified else self._add_blob, blob)
-        tx.execute(self._set_layer, {"repository_id": here, "digest": digest, "content": held.content})
+        tx.execute(self._set_blob if held.verified else self._add_blob, {**blob, **now, "condemned_at": None})
+        tx.execute(self._set_layer, {"repository_id": here, "digest": digest, "content": held.content, **now})
 
 
 def _drop(table: Table) -> ClauseElement:

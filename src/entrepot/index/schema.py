@@ -6,9 +6,11 @@
                   ├─ revisions ───── manifests this repository holds, with their subject
                   └─ layers ──────── blobs this repository holds
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
-    blobs                            sizes, and whether we verified the bytes
+    blobs                            sizes, whether we verified the bytes, whether they are condemned
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
     kept                             small values about the index: which programs it can serve, whether it is complete
+    leases                           which process does which job
+    trash, history, collected        what storage cannot tell: a rebuild never touches these
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
 A change here needs a migration (``migrations/``); a test compares the two.
@@ -53,6 +55,8 @@ BLOBS = Table(
     Column("digest", NAME, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("verified", Boolean, nullable=False),
+    Column("touched_at", Float, nullable=False),
+    Column("condemned_at", Float),
     sqlite_with_rowid=False,
 )
 
@@ -62,7 +66,8 @@ LAYERS = Table(
     Column("repository_id", ID, primary_key=True, autoincrement=False),
     Column("digest", NAME, primary_key=True),
     Column("content", NAME, nullable=False),
-    Index("layers_by_digest", "digest"),
+    Column("touched_at", Float, nullable=False),
+    Index("layers_by_content", "content"),
     sqlite_with_rowid=False,
 )
 
@@ -83,6 +88,7 @@ REVISIONS = Table(
     Column("digest", NAME, primary_key=True),
     Column("subject", NAME),
     Column("pushed_at", Float, nullable=False),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
     Index("revisions_by_digest", "digest"),
     Index("revisions_by_subject", "repository_id", "subject"),
     sqlite_with_rowid=False,
@@ -96,6 +102,13 @@ REFERENCES = Table(
     Column("target", NAME, primary_key=True),
     Index("references_by_target", "target"),
     sqlite_with_rowid=False,
+)
+
+Index(
+    "revisions_visible",
+    REVISIONS.c.repository_id,
+    sqlite_where=REVISIONS.c.hidden == false(),
+    postgresql_where=REVISIONS.c.hidden == false(),
 )
 
 TAGS = Table(
@@ -140,5 +153,51 @@ KEPT = Table(
     Column("value", NAME, nullable=False),
 )
 
-KEPT_TABLES: tuple[Table, ...] = ()
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("job", NAME, primary_key=True),
+    Column("holder", NAME, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+TRASH = Table(
+    "trash",
+    METADATA,
+    Column("repository", NAME, primary_key=True),
+    Column("digest", NAME, primary_key=True),
+    Column("trashed_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("actor", NAME, nullable=False),
+    Column("linked", Boolean, nullable=False),
+    Index("trash_by_digest", "digest"),
+    Index("trash_by_due", "due_at"),
+    sqlite_with_rowid=False,
+)
+
+HISTORY = Table(
+    "history",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("repository", NAME, nullable=False),
+    Column("tag", NAME, nullable=False),
+    Column("moved_at", Float, nullable=False),
+    Column("actor", NAME, nullable=False),
+    Column("action", NAME, nullable=False),
+    Column("old", NAME),
+    Column("new", NAME),
+    Index("history_by_tag", "repository", "tag", "id"),
+)
+
+COLLECTED = Table(
+    "collected",
+    METADATA,
+    Column("digest", NAME, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("collected_at", Float, nullable=False),
+    Index("collected_by_time", "collected_at"),
+    sqlite_with_rowid=False,
+)
+
+KEPT_TABLES = (HISTORY, TRASH, COLLECTED)
 """Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""

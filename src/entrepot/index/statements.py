@@ -57,13 +57,13 @@ def insert_absent(table: Table, *columns: str) -> Draft:
     return lambda dialect: _insert(table, names, dialect).on_conflict_do_nothing()
 
 
-def insert_replacing(table: Table, keys: tuple[str, ...]) -> Draft:
-    """INSERT of a row that replaces the values of the one with the same ``keys``."""
+def insert_replacing(table: Table, keys: tuple[str, ...], *columns: str) -> Draft:
+    """INSERT of a row that replaces the values of the one with the same ``keys``: all unless ``columns`` names them."""
     names = tuple(column.name for column in table.columns)
 
     def write(dialect: Dialect) -> ClauseElement:
         clause = _insert(table, names, dialect)
-        changed = {name: clause.excluded[name] for name in names if name not in keys}
+        changed = {name: clause.excluded[name] for name in columns or names if name not in keys}
         return clause.on_conflict_do_update(index_elements=list(keys), set_=changed)
 
     return write

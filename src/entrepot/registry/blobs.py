@@ -89,7 +89,7 @@ class Blobs:
             if await self._storage.links.read_layer(name, digest) is None:
                 held.finish(BlobTruth(digest, None))
                 raise BlobUnknown(digest)
-            await self._storage.links.remove_layer(name, digest)
+            await self._storage.links.remove_layers(name, [digest])
             held.finish(BlobTruth(digest, None), deed=Deed("delete", caller))
 
     async def _repair(self, name: RepositoryName, digest: Digest) -> HeldBlob | None:

@@ -103,7 +103,7 @@ class Manifests:
             if await self._storage.links.read_tag(name, tag) is None:
                 held.finish(TagTruth(tag, None))
                 raise _unknown(name, tag)
-            await self._storage.links.remove_tag(name, tag)
+            await self._storage.links.remove_tags(name, [tag])
             held.finish(TagTruth(tag, None), deed=Deed("delete", caller))
 
     async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...], caller: Caller) -> None:
@@ -137,9 +137,8 @@ class Manifests:
         if not await self._storage.links.has_revision(name, digest):
             held.finish(ManifestTruth(digest, None))
             raise _unknown(name, digest)
-        for tag in tags:
-            await self._storage.links.remove_tag(name, tag)
-        await self._storage.links.remove_revision(name, digest)
+        await self._storage.links.remove_tags(name, tags)
+        await self._storage.links.remove_revisions(name, [digest])
         gone: list[Truth] = [TagTruth(tag, None) for tag in tags]
         held.finish(*gone, ManifestTruth(digest, None), deed=Deed("delete", caller))
         return True

@@ -156,4 +156,4 @@ class Names:
         """A tag's directory that never got its link: registry:2 would list the tag."""
         if await self._storage.links.read_tag(repository, tag) is None:
             with contextlib.suppress(RegistryError):
-                await self._storage.links.remove_tag(repository, tag)
+                await self._storage.links.remove_tags(repository, [tag])

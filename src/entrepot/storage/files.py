@@ -44,6 +44,10 @@ SETTLED = 20_000
 """Directories of which a process remembers that their entry is on the disk; some 100 bytes each."""
 
 
+ATTEMPTS = 3
+"""To give a file its name, where the directory for it is removed again and again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """An open file that has all its bytes and waits for its name; they need not be on the disk yet."""
@@ -107,9 +111,21 @@ class Files:
                 chains.append(self._make_directory(os.path.dirname(self.absolute(key))))
             for one in arrived:
                 self._sync(one)
-            for one, (key, _) in zip(arrived, contents, strict=True):
-                os.rename(one.path, self.absolute(key))
+            for number, (one, (key, _)) in enumerate(zip(arrived, contents, strict=True)):
+                chains[number] = self._rename(one.path, self.absolute(key), chains[number])
         self._settle(*chains)
+
+    def _rename(self, source: str, target: str, chain: list[str]) -> list[str]:
+        """Returns what to sync: ``chain``, or more where a collector removed the empty directory meanwhile."""
+        for _ in range(ATTEMPTS):
+            try:
+                os.rename(source, target)
+            except FileNotFoundError:
+                chain = self._make_directory(os.path.dirname(target))
+            else:
+                return chain
+        os.rename(source, target)
+        return chain
 
     def _sync(self, arrived: Arrived) -> None:
         try:
@@ -161,14 +177,14 @@ class Files:
     def _settle(self, *chains: list[str]) -> None:
         """Sync each directory of ``chains`` once, and remember those whose own entry is on the disk by that.
 
-        A tag's directories are not remembered: another process may remove them, and a third make them anew.
+        What may vanish is not remembered: another process may remove it, and a third make it anew.
         """
         for path in dict.fromkeys(path for chain in chains for path in chain):
             self.sync_directory(path)
         if len(self._settled) > SETTLED:
             self._settled.clear()
         for chain in chains:
-            self._settled.update(path for path in chain[:-1] if not layout.is_below_tags(path))
+            self._settled.update(path for path in chain[:-1] if not layout.may_vanish(path))
 
     def settle(self, key: str) -> bool:
         """Make the file that lies under ``key`` durable, since whoever put it there may not have come so far; False
@@ -187,33 +203,47 @@ class Files:
         self._settle(self._make_directory(os.path.dirname(path)))
         return True
 
-    def remove(self, key: str) -> bool:
-        """Remove a file durably; False where there was none."""
-        path = self.absolute(key)
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            self.require_root()
-            return False
-        self.sync_directory(os.path.dirname(path))
-        return True
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove files with the directories that were theirs alone, durably. What is not there is no error."""
+        changed: set[str] = set()
+        for path in map(self.absolute, keys):
+            try:
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError):
+                self.require_root()
+            directory = os.path.dirname(path)
+            changed.add(os.path.dirname(directory) if _remove_empty(directory) else directory)
+        for directory in sorted(changed):
+            with contextlib.suppress(FileNotFoundError):
+                self.sync_directory(directory)
 
-    def remove_tree(self, key: str) -> None:
-        """Remove a tag's directory with all in it, durably. Readers see it gone at once: it first loses its name.
+    def remove_empty(self, keys: Sequence[str]) -> None:
+        """Remove those of these directories that are empty. Need not survive a power cut: they may come back."""
+        for path in map(self.absolute, keys):
+            _remove_empty(path)
 
-        Only tags': of every other directory that was once synced a process believes that it stays.
+    def remove_trees(self, keys: Sequence[str]) -> None:
+        """Remove tags' directories with all in them, durably. Readers see each gone at once: it first loses its name.
+
+        Only what :func:`layout.may_vanish`: of other directories that were synced a process believes that they stay.
         """
-        path = self.absolute(key)
-        grave = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
-        try:
-            os.rename(path, grave)
-        except FileNotFoundError:
-            self.require_root()
-            if os.path.exists(path):
-                raise self._without_temporary() from None
-            return
-        self.sync_directory(os.path.dirname(path))
-        shutil.rmtree(grave, ignore_errors=True)
+        graves = []
+        changed: set[str] = set()
+        for path in map(self.absolute, keys):
+            grave = self.absolute(f"{layout.TEMPORARY}/{uuid4().hex}")
+            try:
+                os.rename(path, grave)
+            except FileNotFoundError:
+                self.require_root()
+                if os.path.exists(path):
+                    raise self._without_temporary() from None
+                continue
+            graves.append(grave)
+            changed.add(os.path.dirname(path))
+        for directory in sorted(changed):
+            self.sync_directory(directory)
+        for grave in graves:
+            shutil.rmtree(grave, ignore_errors=True)
 
     def read(self, key: str) -> bytes | None:
         """A small file, or None where there is none."""
@@ -258,6 +288,15 @@ def open_regular(path: str) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def _remove_empty(path: str) -> bool:
+    """Whether an empty directory was removed; what holds something, or is none, stays."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
 
 
 def identify(root: Path) -> tuple[int, int]:

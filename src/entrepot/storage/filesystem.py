@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from entrepot.storage.claim import Identity
+from entrepot.storage.digest_locks import FilesystemDigestLocks
 from entrepot.storage.files import Files, sync_directory
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
@@ -43,7 +44,9 @@ def open_filesystem(settings: FilesystemSettings, disk: DiskSettings, identity: 
     ):
         links = FilesystemLinks(files, syncing)
         shop = Workshop(files, health, writing, rereading, syncing, RunningDigests(), read_boot_id())
-        yield Storage(FilesystemBlobs(files, syncing), links, FilesystemUploads(shop, links), health)
+        yield Storage(
+            FilesystemBlobs(files, syncing), links, FilesystemUploads(shop, links), health, FilesystemDigestLocks(files)
+        )
 
 
 def _yield_to_requests() -> None:

@@ -3,11 +3,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
-from entrepot.oci.digests import Digest
+from entrepot.oci.digests import HEX_LENGTHS, Digest
 from entrepot.oci.errors import BlobUnknown, StorageFull, Unavailable
 from entrepot.storage import layout
 from entrepot.storage.files import Files, translated
@@ -19,6 +20,11 @@ READ_SIZE = 512 * 1024
 
 SMALL = 64 * 1024
 """Bytes that are read on the loop: less than a hop to a thread and back."""
+
+
+_HEX = frozenset("0123456789abcdef")
+
+Result = TypeVar("Result")
 
 
 class FilesystemBlobs:
@@ -55,6 +61,39 @@ class FilesystemBlobs:
                 yield chunk
         finally:
             os.close(descriptor)
+
+    async def remove(self, digests: Sequence[Digest]) -> None:
+        keys = [layout.blob_data(digest) for digest in digests]
+        await self._run(lambda: self._files.remove(keys))
+
+    async def walk(self) -> AsyncIterator[tuple[Digest, int]]:
+        for algorithm in HEX_LENGTHS:
+            for byte in range(256):
+                for found in await self._run(partial(self._list, algorithm, f"{byte:02x}")):
+                    yield found
+
+    def _list(self, algorithm: str, slice_: str) -> list[tuple[Digest, int]]:
+        found = []
+        try:
+            names = sorted(os.listdir(self._files.absolute(f"{layout.BLOBS}/{algorithm}/{slice_}")))
+        except (FileNotFoundError, NotADirectoryError):
+            self._files.require_root()
+            return []
+        for name in names:
+            if len(name) != HEX_LENGTHS[algorithm] or not name.startswith(slice_) or not _HEX.issuperset(name):
+                continue
+            digest = Digest(f"{algorithm}:{name}")
+            size = self._files.size(layout.blob_data(digest))
+            if size is not None:
+                found.append((digest, size))
+        return found
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        def guarded() -> Result:
+            with translated():
+                return work()
+
+        return await finish(asyncio.get_running_loop().run_in_executor(self._pool, guarded))
 
 
 class Space(Protocol):

@@ -4,7 +4,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from heapq import heappop, heappush
@@ -33,8 +33,9 @@ class FilesystemLinks:
     async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
         return self._read(layout.tag_current(name, tag))
 
-    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
-        await self._run(lambda: self._files.remove_tree(layout.tag_directory(name, tag)))
+    async def remove_tags(self, name: RepositoryName, tags: Sequence[Tag]) -> None:
+        keys = [layout.tag_directory(name, tag) for tag in tags]
+        await self._run(lambda: self._files.remove_trees(keys))
 
     async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
         return self._read(layout.revision_link(name, digest)) is not None
@@ -46,8 +47,9 @@ class FilesystemLinks:
         contents += [(layout.tag_current(name, tag), link) for tag in tags]
         await self._run(lambda: self._files.write_in_order(contents))
 
-    async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
-        await self._run(lambda: self._files.remove(layout.revision_link(name, digest)))
+    async def remove_revisions(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        keys = [layout.revision_link(name, digest) for digest in digests]
+        await self._run(lambda: self._files.remove(keys))
 
     async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
         return self._read(layout.layer_link(name, digest))
@@ -55,8 +57,12 @@ class FilesystemLinks:
     async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
         await self._write(layout.layer_link(name, digest), digest)
 
-    async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
-        await self._run(lambda: self._files.remove(layout.layer_link(name, digest)))
+    async def remove_layers(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        keys = [layout.layer_link(name, digest) for digest in digests]
+        await self._run(lambda: self._files.remove(keys))
+
+    async def remove_skeleton(self, name: RepositoryName) -> None:
+        await self._run(lambda: self._files.remove_empty(layout.skeleton(name)))
 
     async def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
         async for name, entries in self._walk(after):

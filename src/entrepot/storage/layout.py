@@ -13,6 +13,7 @@
     ├── index.sqlite3                                     the index, unless it is configured elsewhere
     ├── reserve                                           space to give up when others fill the disk
     ├── serving.lock                                      held by the server that serves this directory
+    ├── digests.lock                                      ranges of it are locked while bytes come or go
     ├── holders/<uuid>                                    a lock for each process that may hold intents
     └── tmp/                                              files on their way to a name
 
@@ -21,13 +22,14 @@ A link's content is a digest, without a newline. All names come from checked val
 
 from uuid import UUID
 
-from entrepot.oci.digests import Digest
+from entrepot.oci.digests import HEX_LENGTHS, Digest
 from entrepot.oci.names import RepositoryName, Tag
 
 V2 = "docker/registry/v2"
 BLOBS = f"{V2}/blobs"
 REPOSITORIES = f"{V2}/repositories"
 OWN = "entrepot"
+DIGEST_LOCKS = f"{OWN}/digests.lock"
 TEMPORARY = f"{OWN}/tmp"  # noqa: S108 - below the storage root, not the system's
 
 
@@ -91,14 +93,22 @@ def tag_history(name: RepositoryName, tag: Tag, digest: Digest) -> str:
     return f"{tag_directory(name, tag)}/index/{digest.algorithm}/{digest.hex}/link"
 
 
-def is_below_tags(path: str) -> bool:
-    """Whether a path leads into the directory of tags: nothing else in the layout is removed with all in it."""
-    return "/_manifests/tags/" in path
+def may_vanish(path: str) -> bool:
+    """Whether the directory ``path`` goes with what it holds: a tag's, or one named by a digest or an upload's id (a
+    repository's name may be as long; taking it for one costs a sync).
+    """
+    return "/_manifests/tags/" in path or len(path.rpartition("/")[2]) >= 36
 
 
 def uploads(name: RepositoryName) -> str:
     """All uploads of a repository."""
     return f"{repository(name)}/_uploads"
+
+
+def skeleton(name: RepositoryName) -> list[str]:
+    """The directories that hold nothing but others once a repository is empty, deepest first."""
+    below = [f"{root}/{algorithm}" for root in (revisions(name), layers(name)) for algorithm in HEX_LENGTHS]
+    return [*below, revisions(name), tags(name), f"{repository(name)}/_manifests", layers(name), uploads(name)]
 
 
 def upload_directory(name: RepositoryName, upload: UUID) -> str:

@@ -6,7 +6,8 @@ deleted; there is no rename, no append, no directory. One process only; everythi
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown, BlobUploadUnknown, DigestInvalid, RegistryError
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
+from entrepot.storage.digest_locks import wait_for
 from entrepot.storage.hashing import RunningDigest
 from entrepot.storage.ports import Storage, UploadBusy, UploadStatus, UploadWriter
 
@@ -52,6 +54,15 @@ class MemoryBlobs:
         for position in range(start, end, READ_SIZE):
             yield data[position : min(position + READ_SIZE, end)]
 
+    async def remove(self, digests: Sequence[Digest]) -> None:
+        for digest in digests:
+            self._objects.values.pop(layout.blob_data(digest), None)
+
+    async def walk(self) -> AsyncIterator[tuple[Digest, int]]:
+        for key in self._objects.keys(f"{layout.BLOBS}/"):
+            algorithm, _, hex_digits, _ = key.removeprefix(f"{layout.BLOBS}/").split("/")
+            yield Digest(f"{algorithm}:{hex_digits}"), len(self._objects.values[key])
+
 
 class MemoryLinks:
     """The ``Links`` contract."""
@@ -62,9 +73,10 @@ class MemoryLinks:
     async def read_tag(self, name: RepositoryName, tag: Tag) -> Digest | None:
         return self._read(layout.tag_current(name, tag))
 
-    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
-        for key in self._objects.keys(f"{layout.tag_directory(name, tag)}/"):
-            del self._objects.values[key]
+    async def remove_tags(self, name: RepositoryName, tags: Sequence[Tag]) -> None:
+        for tag in tags:
+            for key in self._objects.keys(f"{layout.tag_directory(name, tag)}/"):
+                del self._objects.values[key]
 
     async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
         return layout.revision_link(name, digest) in self._objects.values
@@ -76,8 +88,9 @@ class MemoryLinks:
             self._objects.values[layout.tag_history(name, tag, digest)] = digest.encode()
             self._objects.values[layout.tag_current(name, tag)] = digest.encode()
 
-    async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
-        self._objects.values.pop(layout.revision_link(name, digest), None)
+    async def remove_revisions(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        for digest in digests:
+            self._objects.values.pop(layout.revision_link(name, digest), None)
 
     async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
         return self._read(layout.layer_link(name, digest))
@@ -85,8 +98,12 @@ class MemoryLinks:
     async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
         self._objects.values[layout.layer_link(name, digest)] = digest.encode()
 
-    async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
-        self._objects.values.pop(layout.layer_link(name, digest), None)
+    async def remove_layers(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        for digest in digests:
+            self._objects.values.pop(layout.layer_link(name, digest), None)
+
+    async def remove_skeleton(self, name: RepositoryName) -> None:  # noqa: ARG002 - the contract's
+        return None
 
     async def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
         names = set()
@@ -221,7 +238,37 @@ class MemoryHealth:
         return None
 
 
+class MemoryDigestLocks:
+    """The ``DigestLocks`` contract, in one process."""
+
+    def __init__(self) -> None:
+        self._shared: Counter[Digest] = Counter()
+        self._claimed: set[Digest] = set()
+
+    @contextlib.asynccontextmanager
+    async def share(self, digest: Digest) -> AsyncIterator[None]:
+        await wait_for(lambda: digest not in self._claimed)
+        self._shared[digest] += 1
+        try:
+            yield
+        finally:
+            self._shared[digest] -= 1
+            if not self._shared[digest]:
+                del self._shared[digest]
+
+    @contextlib.asynccontextmanager
+    async def claim(self, digests: Sequence[Digest]) -> AsyncIterator[frozenset[Digest]]:
+        free = frozenset(digests) - self._shared.keys() - self._claimed
+        self._claimed |= free
+        try:
+            yield free
+        finally:
+            self._claimed -= free
+
+
 def open_memory() -> Storage:
     """A storage of its own, empty."""
     objects = Objects()
-    return Storage(MemoryBlobs(objects), MemoryLinks(objects), MemoryUploads(objects), MemoryHealth())
+    return Storage(
+        MemoryBlobs(objects), MemoryLinks(objects), MemoryUploads(objects), MemoryHealth(), MemoryDigestLocks()
+    )

@@ -5,7 +5,7 @@ All methods raise :class:`entrepot.oci.errors.StorageFull` where space runs out,
 :class:`entrepot.oci.errors.Unavailable` where the storage cannot be reached or written.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +34,14 @@ class Blobs(Protocol):
         """
         ...
 
+    async def remove(self, digests: Sequence[Digest]) -> None:
+        """Remove bytes; what is not there is no error. The caller claims these digests (:class:`DigestLocks`)."""
+        ...
+
+    def walk(self) -> AsyncIterator[tuple[Digest, int]]:
+        """Digests that have bytes, and their sizes: those that came before and do not go meanwhile, others perhaps."""
+        ...
+
 
 class Links(Protocol):
     """Names: what a repository holds and what its tags point to. Each write is durable on return.
@@ -45,8 +53,8 @@ class Links(Protocol):
         """What the tag points to; None where there is no (readable) link."""
         ...
 
-    async def remove_tag(self, name: RepositoryName, tag: Tag) -> None:
-        """Remove the tag with its history."""
+    async def remove_tags(self, name: RepositoryName, tags: Sequence[Tag]) -> None:
+        """Remove tags with their history."""
         ...
 
     async def has_revision(self, name: RepositoryName, digest: Digest) -> bool:
@@ -60,8 +68,8 @@ class Links(Protocol):
         """
         ...
 
-    async def remove_revision(self, name: RepositoryName, digest: Digest) -> None:
-        """The repository does not hold the manifest any more."""
+    async def remove_revisions(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        """The repository does not hold the manifests any more."""
         ...
 
     async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
@@ -72,8 +80,12 @@ class Links(Protocol):
         """The repository holds the blob."""
         ...
 
-    async def remove_layer(self, name: RepositoryName, digest: Digest) -> None:
-        """The repository does not hold the blob any more."""
+    async def remove_layers(self, name: RepositoryName, digests: Sequence[Digest]) -> None:
+        """The repository does not hold the blobs any more."""
+        ...
+
+    async def remove_skeleton(self, name: RepositoryName) -> None:
+        """Remove what remains of a repository that holds nothing; what holds something stays, nested ones too."""
         ...
 
     def repositories(self, after: str = "") -> AsyncIterator[RepositoryName]:
@@ -162,6 +174,24 @@ class Uploads(Protocol):
         ...
 
 
+class DigestLocks(Protocol):
+    """Keep bytes from going while somebody brings them, or links to them, in any process. A process that dies lets go.
+
+    Without them a collector could remove bytes between the moment a push found them there and its link to them.
+    """
+
+    def share(self, digest: Digest) -> AbstractAsyncContextManager[None]:
+        """Nobody removes the bytes of ``digest`` while inside; any number may share.
+
+        Waits while they are being removed; raises ``Unavailable`` after ten seconds.
+        """
+        ...
+
+    def claim(self, digests: Sequence[Digest]) -> AbstractAsyncContextManager[frozenset[Digest]]:
+        """Those of ``digests`` that nobody shares or claims, ours alone while inside; never waits."""
+        ...
+
+
 class Health(Protocol):
     """Whether storage can be used at all."""
 
@@ -182,3 +212,4 @@ class Storage:
     links: Links
     uploads: Uploads
     health: Health
+    locks: DigestLocks

@@ -22,7 +22,7 @@ async def test_layers(storage: Storage) -> None:
         assert await links.read_layer(NAME, digest) == digest
     assert await links.read_layer(OTHER, ONE) is None
     assert await links.list_layers(NAME) == sorted([ONE, LONG])
-    await links.remove_layer(NAME, ONE)
+    await links.remove_layers(NAME, [ONE])
     assert await links.read_layer(NAME, ONE) is None
     assert await links.list_layers(NAME) == [LONG]
 
@@ -36,7 +36,7 @@ async def test_revisions(storage: Storage) -> None:
         assert await links.has_revision(NAME, digest)
     assert not await links.has_revision(OTHER, ONE)
     assert await links.list_revisions(NAME) == sorted([ONE, LONG])
-    await links.remove_revision(NAME, ONE)
+    await links.remove_revisions(NAME, [ONE])
     assert not await links.has_revision(NAME, ONE)
     assert await links.list_revisions(NAME) == [LONG]
 
@@ -57,7 +57,7 @@ async def test_tags_move(storage: Storage) -> None:
         await links.write_manifest(NAME, digest, b"{}", (LATEST,))
         assert await links.read_tag(NAME, LATEST) == digest
     assert await links.read_tag(OTHER, LATEST) is None
-    await links.remove_tag(NAME, LATEST)
+    await links.remove_tags(NAME, [LATEST])
     assert await links.read_tag(NAME, LATEST) is None
     assert await links.list_tags(NAME) == []
 
@@ -74,7 +74,7 @@ async def test_siblings_stay(storage: Storage) -> None:
     """Removing a tag leaves those whose names begin like it (2.8 on S3 stops there: compat.md 2.4)."""
     tags = tuple(map(Tag, ("v1", "v1-alpine", "v1.0", "v10", "v")))
     await storage.links.write_manifest(NAME, ONE, b"{}", tags)
-    await storage.links.remove_tag(NAME, Tag("v1"))
+    await storage.links.remove_tags(NAME, [Tag("v1")])
     assert await storage.links.list_tags(NAME) == ["v", "v1-alpine", "v1.0", "v10"]
 
 
@@ -87,9 +87,9 @@ async def test_twice_is_no_error(storage: Storage) -> None:
         await links.write_manifest(NAME, ONE, b"{}", (LATEST,))
     assert await links.read_tag(NAME, LATEST) == ONE
     for _ in range(2):
-        await links.remove_layer(NAME, ONE)
-        await links.remove_revision(NAME, ONE)
-        await links.remove_tag(NAME, LATEST)
+        await links.remove_layers(NAME, [ONE])
+        await links.remove_revisions(NAME, [ONE])
+        await links.remove_tags(NAME, [LATEST])
     assert (await links.read_layer(NAME, ONE), await links.read_tag(NAME, LATEST)) == (None, None)
 
 
