@@ -51,6 +51,10 @@ class Engine(Protocol):
         """A list, read in a thread."""
         ...
 
+    async def read_together(self, work: Work[Result]) -> Result:
+        """Several reads in a thread that all see the same state; ``work`` changes nothing."""
+        ...
+
     async def write(self, work: Work[Result]) -> Result:
         """Run ``work`` in a transaction; durable on return. An exception of ``work`` undoes it alone.
 

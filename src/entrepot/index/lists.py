@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 
-from sqlalchemy import BindParameter, bindparam, exists, false, func, or_, select
+from sqlalchemy import BindParameter, bindparam, delete, exists, false, func, or_, select
 
 from entrepot.index.engine import Engine
 from entrepot.index.facts import StoredManifest
@@ -48,6 +48,8 @@ class Lists:
         limit: BindParameter[int] = bindparam("limit")
         visible = (REVISIONS.c.repository_id == REPOSITORIES.c.id, REVISIONS.c.hidden == false())
         self._known = Statement.compile(select(REPOSITORIES.c.id).where(here), dialect)
+        held = [~exists().where(table.c.repository_id == REPOSITORIES.c.id) for table in (TAGS, REVISIONS, LAYERS)]
+        self._drop_empty = Statement.compile(delete(REPOSITORIES).where(here, *held), dialect)
         self._repositories = Statement.compile(
             select(REPOSITORIES.c.name)
             .where(REPOSITORIES.c.name > last, exists().where(*visible))
@@ -155,6 +157,10 @@ class Lists:
         """Repositories that hold, or have held, anything."""
         rows = await self._engine.read(self._all_repositories, {"last": last, "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
+
+    async def drop_empty(self, name: RepositoryName) -> None:
+        """Forget a repository that holds nothing."""
+        await self._engine.write(lambda tx: tx.execute(self._drop_empty, {"repository": name}))
 
     async def tag_targets(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Tag, Digest]]:
         """Tags of a repository and what they point to."""

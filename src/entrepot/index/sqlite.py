@@ -87,6 +87,9 @@ class SqliteEngine:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._read_all, statement, values)
 
+    async def read_together(self, work: Work[Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_together, work)
+
     async def write(self, work: Work[Result]) -> Result:
         return await self._writer.write(work)
 
@@ -105,12 +108,26 @@ class SqliteEngine:
         return connection
 
     def _read_all(self, statement: Statement, values: Mapping[str, Value]) -> list[Row]:
+        connection = self._reading()
+        with _translated():
+            return connection.execute(statement.text, statement.bind(values)).fetchall()
+
+    def _read_together(self, work: Work[Result]) -> Result:
+        connection = self._reading()
+        with _translated():
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteTransaction(connection))
+            finally:
+                connection.execute("ROLLBACK")
+
+    def _reading(self) -> sqlite3.Connection:
+        """This thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
             self._readers.append(connection)
-        with _translated():
-            return connection.execute(statement.text, statement.bind(values)).fetchall()
+        return connection
 
     def _commit(self, batch: Batch) -> list[Outcome]:
         try:

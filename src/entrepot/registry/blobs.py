@@ -56,16 +56,51 @@ class Blobs:
         origin = source or await self._index.lookups.repository_with_blob(digest)
         if origin is None:
             return False
-        try:
-            blob = await self.find(origin, digest)
-        except BlobUnknown:
-            return False
-        if blob.content != digest:
-            return False
-        verified = await self._index.lookups.verified_size(digest) == blob.size
-        await self._storage.links.write_layer(name, digest)
-        await self.record(name, digest, HeldBlob(digest, blob.size, verified), Deed("mount", caller))
+        async with self._storage.locks.share(digest):
+            try:
+                blob = await self.find(origin, digest)
+            except BlobUnknown:
+                return False
+            if blob.content != digest:
+                return False
+            await self._link(name, digest, blob.size, Deed("mount", caller))
         return True
+
+    async def relink(self, name: RepositoryName, digest: Digest, deed: Deed) -> bool:
+        """Let ``name`` hold a blob again whose bytes are still there; False where they are not."""
+        async with self._storage.locks.share(digest):
+            size = await self._storage.blobs.stat(digest)
+            if size is not None:
+                await self._link(name, digest, size, deed)
+        return size is not None
+
+    async def look(self, name: RepositoryName, digest: Digest) -> Blob:
+        """As :meth:`find`, for one who may go on to push a manifest that needs it: the collector lets it be for a while
+        longer, although no manifest may name it yet.
+        """
+        blob = await self.find(name, digest)
+        before = time.time() - self._settings.touch_interval
+        if not self._settings.readonly and await self._index.blobs.is_neglected(name, digest, before):
+            deadline, attempt = time.monotonic() + PATIENCE, 0
+            while not await self._touch(name, digest, deadline, attempt):
+                attempt += 1
+        return blob
+
+    async def _touch(self, name: RepositoryName, digest: Digest, deadline: float, attempt: int) -> bool:
+        """False where it is just being removed: ask again then. Raises ``BlobUnknown`` where it was."""
+        try:
+            touched = await self._index.blobs.touch(name, digest)
+        except NameBusy as busy:
+            await self._names.wait(busy, deadline, attempt)
+            return False
+        if not touched:
+            raise BlobUnknown(digest)
+        return True
+
+    async def _link(self, name: RepositoryName, digest: Digest, size: int, deed: Deed) -> None:
+        verified = await self._index.lookups.verified_size(digest) == size
+        await self._storage.links.write_layer(name, digest)
+        await self.record(name, digest, HeldBlob(digest, size, verified), deed)
 
     async def record(self, name: RepositoryName, digest: Digest, held: HeldBlob, deed: Deed) -> None:
         """Tell the index of a link that was just written; written again where a removal came between."""

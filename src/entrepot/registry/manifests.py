@@ -66,52 +66,81 @@ class Manifests:
         digest = reference if isinstance(reference, Digest) else None
         manifest = await _parse(payload, content_type, digest)
         pointing = tuple(dict.fromkeys((*tags, reference) if isinstance(reference, Tag) else tags))
+        await self.keep(name, manifest, pointing, Deed("push", caller))
+        return manifest
+
+    async def keep(self, name: RepositoryName, manifest: Manifest, tags: tuple[Tag, ...], deed: Deed) -> None:
+        """Keep a manifest and point ``tags`` to it. Raises ``ManifestBlobUnknown`` where it needs what is not here."""
         change = Change(
             repository=name,
-            names=(Name("manifest", manifest.digest), *(Name("tag", tag) for tag in pointing)),
+            names=(Name("manifest", manifest.digest), *(Name("tag", tag) for tag in tags)),
             pins=require(manifest, self._settings.validation),
         )
         await self._storage.health.check()
         try:
-            await self._write(change, manifest, pointing, caller)
+            await self._write(change, manifest, tags, deed)
         except PinsMissing as error:
             kept = await self._kept(name, error.missing)
             if not kept:
                 raise ManifestBlobUnknown([pin.name for pin in error.missing]) from error
             await self._names.repair(name, kept)
             try:
-                await self._write(change, manifest, pointing, caller)
+                await self._write(change, manifest, tags, deed)
             except PinsMissing as still:
                 raise ManifestBlobUnknown([pin.name for pin in still.missing]) from still
-        return manifest
 
-    async def remove(self, name: RepositoryName, digest: Digest, caller: Caller = THE_REGISTRY) -> None:
-        """Remove a manifest with all tags that point to it. Raises ``ManifestUnknown``."""
-        self._require_delete()
-        removed = False
-        while not removed:
-            await self._adoption.complete(name)
-            tags = await self._index.lists.tags_of(name, digest)
-            names = (Name("manifest", digest), *(Name("tag", tag) for tag in tags))
-            async with self._names.hold(Change(name, names, removes=True)) as held:
-                removed = await self._remove(held, digest, tags, caller)
+    async def remove(
+        self, name: RepositoryName, digest: Digest, caller: Caller = THE_REGISTRY, *, purge: bool = False
+    ) -> None:
+        """Remove a manifest with all tags that point to it. Raises ``ManifestUnknown``.
 
-    async def untag(self, name: RepositoryName, tag: Tag, caller: Caller = THE_REGISTRY) -> None:
-        """Remove a tag; its manifest and its siblings stay. Raises ``ManifestUnknown``."""
+        It can be restored for ``trash.age``, unless ``purge``.
+        """
         self._require_delete()
+        await self._adoption.complete(name)
+        if not await self.remove_all(name, [digest], self._deletion(caller, purge=purge)):
+            raise _unknown(name, digest)
+
+    async def remove_all(self, name: RepositoryName, digests: Sequence[Digest], deed: Deed) -> list[Digest]:
+        """Remove manifests with all tags that point to them; gives those that were there. The index must know all of
+        this repository.
+        """
+        while True:
+            tags = await self._tags_of(name, digests)
+            names = [*(Name("manifest", digest) for digest in digests), *(Name("tag", tag) for tag in tags)]
+            async with self._names.hold(Change(name, tuple(names), removes=True)) as held:
+                found = await self._remove(held, digests, tags, deed)
+            if found is not None:
+                return found
+
+    async def untag(
+        self, name: RepositoryName, tag: Tag, caller: Caller = THE_REGISTRY, *, purge: bool = False
+    ) -> None:
+        """Remove a tag; its siblings stay. Raises ``ManifestUnknown``.
+
+        A manifest that nothing keeps alive then goes to the trash, with those that it alone kept alive.
+        """
+        self._require_delete()
+        await self._adoption.complete(name)  # or an index or tag that nobody asked for yet would count as absent
         async with self._names.hold(Change(name, (Name("tag", tag),), removes=True)) as held:
             if await self._storage.links.read_tag(name, tag) is None:
                 held.finish(TagTruth(tag, None))
                 raise _unknown(name, tag)
             await self._storage.links.remove_tags(name, [tag])
-            held.finish(TagTruth(tag, None), deed=Deed("delete", caller))
+            held.finish(TagTruth(tag, None), deed=self._deletion(caller, purge=purge))
 
-    async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...], caller: Caller) -> None:
+    def _deletion(self, caller: Caller, *, purge: bool) -> Deed:
+        return Deed("delete", caller, 0 if purge else self._settings.trash_age)
+
+    async def _tags_of(self, name: RepositoryName, digests: Sequence[Digest]) -> list[Tag]:
+        return [tag for digest in digests for tag in await self._index.lists.tags_of(name, digest)]
+
+    async def _write(self, change: Change, manifest: Manifest, tags: tuple[Tag, ...], deed: Deed) -> None:
         name, digest = change.repository, manifest.digest
-        async with self._names.hold(change) as held:
+        async with self._storage.locks.share(digest), self._names.hold(change) as held:
             await self._storage.links.write_manifest(name, digest, manifest.payload, tags)
             pointing = [TagTruth(tag, digest) for tag in tags]
-            held.finish(ManifestTruth(digest, describe(manifest)), *pointing, deed=Deed("push", caller))
+            held.finish(ManifestTruth(digest, describe(manifest)), *pointing, deed=deed)
 
     async def _kept(self, name: RepositoryName, missing: Sequence[Name]) -> list[Name]:
         """Those of ``missing`` that storage holds all the same. Repairing a name takes a transaction, and a manifest
@@ -128,20 +157,25 @@ class Manifests:
                 await asyncio.sleep(0)
         return kept
 
-    async def _remove(self, held: Held, digest: Digest, tags: list[Tag], caller: Caller) -> bool:
-        """While the manifest is held no tag can be pointed to it: so if the tags are still those, they are all."""
-        name = held.repository
-        if await self._index.lists.tags_of(name, digest) != tags:
+    async def _remove(self, held: Held, digests: Sequence[Digest], tags: list[Tag], deed: Deed) -> list[Digest] | None:
+        """While manifests are held no tag can be pointed to them: so if the tags are still those, they are all.
+
+        None where they are not.
+        """
+        name, links = held.repository, self._storage.links
+        if await self._tags_of(name, digests) != tags:
             held.finish()
-            return False
-        if not await self._storage.links.has_revision(name, digest):
-            held.finish(ManifestTruth(digest, None))
-            raise _unknown(name, digest)
-        await self._storage.links.remove_tags(name, tags)
-        await self._storage.links.remove_revisions(name, [digest])
-        gone: list[Truth] = [TagTruth(tag, None) for tag in tags]
-        held.finish(*gone, ManifestTruth(digest, None), deed=Deed("delete", caller))
-        return True
+            return None
+        found = [digest for digest in digests if await links.has_revision(name, digest)]
+        gone = [ManifestTruth(digest, None) for digest in digests]
+        if not found:
+            held.finish(*gone)
+            return found
+        await links.remove_tags(name, tags)
+        await links.remove_revisions(name, digests)
+        untagged: list[Truth] = [TagTruth(tag, None) for tag in tags]
+        held.finish(*untagged, *gone, deed=deed)
+        return found
 
     async def _look_up(self, name: RepositoryName, reference: Reference) -> StoredManifest | LargeManifest | None:
         if isinstance(reference, Digest):

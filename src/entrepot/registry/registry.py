@@ -9,7 +9,9 @@ from entrepot.registry.blobs import Blobs
 from entrepot.registry.catalogue import Catalogue
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
+from entrepot.registry.repositories import Repositories
 from entrepot.registry.settings import RegistrySettings
+from entrepot.registry.trash import Trash
 from entrepot.registry.uploads import Uploads
 from entrepot.storage.ports import Storage
 
@@ -21,6 +23,8 @@ class Registry:
     uploads: Uploads
     blobs: Blobs
     manifests: Manifests
+    repositories: Repositories
+    trash: Trash
     catalogue: Catalogue
     settings: RegistrySettings
 
@@ -30,10 +34,13 @@ def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry
     names = Names(storage, index)
     adoption = Adoption(storage, index, names)
     blobs = Blobs(storage, index, names, settings)
+    manifests = Manifests(storage, index, names, adoption, settings)
     return Registry(
         uploads=Uploads(storage, index, blobs),
         blobs=blobs,
-        manifests=Manifests(storage, index, names, adoption, settings),
+        manifests=manifests,
+        repositories=Repositories(storage, index, names, adoption, manifests, settings),
+        trash=Trash(storage, index, blobs, manifests),
         catalogue=Catalogue(storage, index, adoption),
         settings=settings,
     )

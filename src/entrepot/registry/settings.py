@@ -36,5 +36,11 @@ class RegistrySettings:
     delete_enabled: bool = False
     readonly: bool = False
     validation: ValidationSettings = field(default_factory=ValidationSettings)
+    trash_age: float = 14 * 24 * 3600.0
+    """Seconds for which what was deleted can be restored; 0: not at all."""
+
+    touch_interval: float = 24 * 360.0
+    """Seconds after which a look at an unreferenced blob is written down again: a tenth of the collector's grace."""
+
     catalog_max: int = 1000
     tags_max: int = 1000

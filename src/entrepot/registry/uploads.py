@@ -60,8 +60,9 @@ class Uploads:
         self, name: RepositoryName, writer: UploadWriter, digest: Digest, caller: Caller = THE_REGISTRY
     ) -> None:
         """Verify what was received and let ``name`` hold it; durable and visible on return, or ``DigestInvalid``."""
-        size = await writer.commit(digest, await self._index.lookups.verified_size(digest))
-        await self._blobs.record(name, digest, HeldBlob(digest, size, verified=True), Deed("push", caller))
+        async with self._storage.locks.share(digest):
+            size = await writer.commit(digest, await self._index.lookups.verified_size(digest))
+            await self._blobs.record(name, digest, HeldBlob(digest, size, verified=True), Deed("push", caller))
 
     async def cancel(self, name: RepositoryName, upload: UUID) -> None:
         """Forget the upload. Raises ``BlobUploadUnknown``."""

@@ -78,6 +78,10 @@ class FilesystemUploads:
                 if _started_at(self._directory(name, upload)) < moment:
                     yield name, upload
 
+    async def of(self, name: RepositoryName) -> list[UUID]:
+        with translated():
+            return self._list(name)
+
     async def remove(self, name: RepositoryName, upload: UUID) -> None:
         directory = self._directory(name, upload)
         try:

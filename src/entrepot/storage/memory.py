@@ -188,6 +188,9 @@ class MemoryUploads:
             if parts.started_at < moment:
                 yield parts.name, upload
 
+    async def of(self, name: RepositoryName) -> list[UUID]:
+        return [upload for upload, parts in self._uploads.items() if parts.name == name]
+
     async def remove(self, name: RepositoryName, upload: UUID) -> None:
         parts = self._uploads.get(upload)
         if parts is None or parts.name != name:

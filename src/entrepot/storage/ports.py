@@ -169,6 +169,10 @@ class Uploads(Protocol):
         """Uploads that began before ``moment``, whatever state they are in."""
         ...
 
+    async def of(self, name: RepositoryName) -> list[UUID]:
+        """All uploads of a repository."""
+        ...
+
     async def remove(self, name: RepositoryName, upload: UUID) -> None:
         """Remove an upload that nobody writes to. Raises :class:`UploadBusy`."""
         ...

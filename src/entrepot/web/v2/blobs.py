@@ -18,7 +18,8 @@ SAFE = {
 
 async def get(exchange: Exchange, registry: Registry, name: RepositoryName, digest: Digest) -> None:
     """GET and HEAD, whole or in part."""
-    blob = await registry.blobs.find(name, digest)
+    blobs = registry.blobs
+    blob = await (blobs.look(name, digest) if exchange.method == "HEAD" else blobs.find(name, digest))
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "max-age=31536000",

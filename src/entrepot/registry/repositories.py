@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole repositories."""
+
+from entrepot.index.deeds import Deed
+from entrepot.index.facts import BlobTruth, Change, Name, TagTruth
+from entrepot.index.index import Index
+from entrepot.oci.callers import Caller
+from entrepot.oci.errors import NameUnknown, Unsupported
+from entrepot.oci.names import RepositoryName
+from entrepot.registry.adoption import Adoption
+from entrepot.registry.manifests import Manifests
+from entrepot.registry.names import Names
+from entrepot.registry.settings import RegistrySettings
+from entrepot.storage.ports import Storage, UploadBusy
+
+BATCH = 100
+"""Names that go in one change: others wait for the index for some milliseconds at most."""
+
+
+class Repositories:
+    """Removes repositories: their manifests, blobs' links and uploads. Those nested below stay."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        index: Index,
+        names: Names,
+        adoption: Adoption,
+        manifests: Manifests,
+        settings: RegistrySettings,
+    ) -> None:
+        self._storage = storage
+        self._index = index
+        self._names = names
+        self._adoption = adoption
+        self._manifests = manifests
+        self._settings = settings
+
+    async def remove(self, name: RepositoryName, caller: Caller, *, purge: bool = False) -> None:
+        """Remove all that ``name`` holds; what is pushed meanwhile may stay. Raises ``NameUnknown``.
+
+        Each batch is a change of its own: killed in between, the rest is still there and a second call goes on. The
+        manifests can be restored for ``trash.age``, unless ``purge``.
+        """
+        if not self._settings.delete_enabled:
+            raise Unsupported("deleting is switched off (storage.delete.enabled)")
+        deed = Deed("delete", caller, 0 if purge else self._settings.trash_age)
+        await self._adoption.complete(name)
+        if not await self._index.lists.repository_known(name):
+            raise NameUnknown({"name": name})
+        while digests := await self._index.lists.revisions(name, "", BATCH):
+            await self._manifests.remove_all(name, digests, deed)
+        await self._remove_tags(name, deed)
+        await self._remove_layers(name)
+        for upload in await self._storage.uploads.of(name):
+            try:
+                await self._storage.uploads.remove(name, upload)
+            except UploadBusy:
+                continue  # somebody is pushing; it is purged one day
+        await self._storage.links.remove_skeleton(name)
+        await self._index.lists.drop_empty(name)
+
+    async def _remove_tags(self, name: RepositoryName, deed: Deed) -> None:
+        """Those that point to nothing: the others went with their manifests."""
+        while tags := await self._index.lists.tags(name, "", BATCH):
+            names = tuple(Name("tag", tag) for tag in tags)
+            async with self._names.hold(Change(name, names, removes=True)) as held:
+                await self._storage.links.remove_tags(name, tags)
+                held.finish(*(TagTruth(tag, None) for tag in tags), deed=deed)
+
+    async def _remove_layers(self, name: RepositoryName) -> None:
+        while layers := await self._index.lists.layers(name, "", BATCH):
+            digests = [digest for digest, _ in layers]
+            names = tuple(Name("blob", digest) for digest in digests)
+            async with self._names.hold(Change(name, names, removes=True)) as held:
+                await self._storage.links.remove_layers(name, digests)
+                held.finish(*(BlobTruth(digest, None) for digest in digests))

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was deleted, and bringing it back. A restore is a push of what is still there, under the same intent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from entrepot.index.deeds import Deed
+from entrepot.index.facts import LargeManifest
+from entrepot.index.history import Move
+from entrepot.index.index import Index
+from entrepot.index.trash import Trashed
+from entrepot.oci import media
+from entrepot.oci.callers import Caller
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, NameUnknown
+from entrepot.oci.manifests import Manifest, parse_manifest
+from entrepot.oci.names import RepositoryName, Tag
+from entrepot.registry.blobs import Blobs
+from entrepot.registry.manifests import Manifests
+from entrepot.storage.ports import Storage
+
+PAGE = 500
+"""Entries read at a time."""
+
+NEWEST = 1 << 62
+"""Above the number of every move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What is there again."""
+
+    digest: Digest
+    tags: tuple[Tag, ...]
+
+
+class Trash:
+    """The trash and the history of all repositories."""
+
+    def __init__(self, storage: Storage, index: Index, blobs: Blobs, manifests: Manifests) -> None:
+        self._storage = storage
+        self._index = index
+        self._blobs = blobs
+        self._manifests = manifests
+
+    async def page(self, name: RepositoryName, last: str, limit: int) -> list[Trashed]:
+        """Manifests in the trash of a repository, by digest, after ``last``."""
+        return await self._index.trash.page(name, last, limit)
+
+    async def history(self, name: RepositoryName, tag: Tag, before: int, limit: int) -> list[Move]:
+        """Moves of a tag with numbers below ``before``, the newest first."""
+        return await self._index.history.of_tag(name, tag, before, limit)
+
+    async def restore_tag(self, name: RepositoryName, tag: Tag, digest: Digest | None, caller: Caller) -> Restored:
+        """Point a deleted or overwritten tag to ``digest``; None: to what it pointed to before its last move.
+
+        Raises ``ManifestUnknown`` where that is not known or gone, ``ManifestBlobUnknown`` where blobs of it are.
+        """
+        wanted = digest or await self._before(name, tag)
+        await self._bring_back(name, wanted, (tag,), Deed("restore", caller))
+        return Restored(wanted, (tag,))
+
+    async def restore_manifest(self, name: RepositoryName, digest: Digest, caller: Caller) -> Restored:
+        """Bring a manifest back with the tags that went with it and that nobody has set since. Raises the same."""
+        entry = await self._index.trash.get(name, digest)
+        if entry is None:
+            raise ManifestUnknown(f"{digest} is not in the trash of {name}")
+        return await self._restore(entry, Deed("restore", caller))
+
+    async def restore_repository(self, name: RepositoryName, caller: Caller) -> list[Restored]:
+        """Undo the last deletion in this repository. Raises ``NameUnknown`` where its trash is empty."""
+        entries: list[Trashed] = []
+        last = ""
+        while page := await self._index.trash.page(name, last, PAGE):
+            entries += page
+            last = page[-1].digest
+        if not entries:
+            raise NameUnknown(f"there is nothing in the trash of {name}")
+        newest = max(entry.trashed_at for entry in entries)
+        deed = Deed("restore", caller)
+        return [await self._restore(entry, deed) for entry in entries if entry.trashed_at == newest]
+
+    async def _before(self, name: RepositoryName, tag: Tag) -> Digest:
+        for move in await self._index.history.of_tag(name, tag, NEWEST, 1):
+            if move.old is not None:
+                return move.old
+        raise ManifestUnknown(f"nothing is known of what {name}:{tag} pointed to before; name a digest")
+
+    async def _restore(self, entry: Trashed, deed: Deed) -> Restored:
+        lost = await self._index.history.tags_lost(entry.repository, entry.digest, entry.trashed_at)
+        links = self._storage.links
+        tags = tuple([tag for tag in lost if await links.read_tag(entry.repository, tag) is None])
+        await self._bring_back(entry.repository, entry.digest, tags, deed)
+        return Restored(entry.digest, tags)
+
+    async def _bring_back(self, name: RepositoryName, digest: Digest, tags: tuple[Tag, ...], deed: Deed) -> None:
+        manifest = await self._read(name, digest)
+        for child in manifest.children:
+            here = await self._storage.links.has_revision(name, child.digest)
+            if child.media_type in media.MANIFESTS and not here and await self._index.trash.get(name, child.digest):
+                await self._bring_back(name, child.digest, (), deed)
+        missing = [blob.digest for blob in manifest.blobs if not await self._find(name, blob.digest, deed)]
+        if missing:
+            raise ManifestBlobUnknown(missing)
+        await self._manifests.keep(name, manifest, tags, deed)
+
+    async def _read(self, name: RepositoryName, digest: Digest) -> Manifest:
+        linked = await self._storage.links.has_revision(name, digest)
+        stored = await self._index.lookups.load(LargeManifest(digest))
+        if stored is None or not (linked or await self._index.trash.get(name, digest)):
+            raise ManifestUnknown(f"{digest} is neither in {name} nor in its trash: it cannot be restored any more")
+        return parse_manifest(stored.payload, stored.media_type, digest)
+
+    async def _find(self, name: RepositoryName, digest: Digest, deed: Deed) -> bool:
+        """Whether the repository holds the blob, or does again."""
+        held = await self._index.lookups.blob(name, digest)
+        if held is not None and await self._storage.blobs.stat(held.content) == held.size:
+            return True
+        return await self._blobs.relink(name, digest, deed)
+
+
+__all__: Sequence[str] = ("Move", "Restored", "Trash", "Trashed")
