@@ -9,6 +9,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from entrepot.index.places import Database
 from entrepot.telemetry.logs import Logger, configure_logs
 from entrepot.telemetry.settings import LogSettings
 from support.houses import House, open_house
@@ -18,12 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from entrepot.index.places import IndexPlace
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> IndexPlace:
+    """Where the index lies, on each database."""
+    if request.param == "postgresql":
+        return Database(request.getfixturevalue("database"), tmp_path / "holders")
+    return tmp_path / "index" / "index.sqlite3"
+
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """A process over a directory, the index beside it."""
-    path = tmp_path / "index" / "index.sqlite3"
-    with open_directory(tmp_path / "data", fsync=False) as storage, open_house(storage, path) as opened:
+def house(place: IndexPlace, tmp_path: Path) -> Iterator[House]:
+    """A process over a directory."""
+    with open_directory(tmp_path / "data", fsync=False) as storage, open_house(storage, place) as opened:
         yield opened
 
 

@@ -91,6 +91,9 @@ class PostgresEngine:
     async def read(self, statement: Statement, values: Mapping[str, Value]) -> list[Row]:
         return await self._read(statement, statement.bind(values))
 
+    async def read_together(self, work: Work[Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_together, work)
+
     async def write(self, work: Work[Result]) -> Result:
         return await self._writer.write(work)
 
@@ -111,12 +114,30 @@ class PostgresEngine:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_rows, statement, values)
 
     def _read_rows(self, statement: Statement, values: Sequence[Value]) -> list[Row]:
+        def fetch(connection: Connection) -> list[Row]:
+            return cast("list[Row]", _run(connection, statement, values).fetchall())
+
+        with self._dialler.translated():
+            return self._reading().twice(fetch)
+
+    def _read_together(self, work: Work[Result]) -> Result:
+        def look(connection: Connection) -> Result:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=False)
+            try:
+                return work(PostgresTransaction(connection))
+            finally:
+                connection.execute("COMMIT", prepare=False)  # of nothing; ROLLBACK costs the prepared statements
+
+        with self._dialler.translated():
+            return self._reading().twice(look)
+
+    def _reading(self) -> Line:
+        """This thread's connection."""
         line: Line | None = getattr(self._local, "line", None)
         if line is None:
             line = self._local.line = Line(self._dialler)
             self._readers.append(line)
-        with self._dialler.translated():
-            return line.twice(lambda connection: cast("list[Row]", _run(connection, statement, values).fetchall()))
+        return line
 
     def _commit(self, batch: Batch) -> list[Outcome]:
         """A connection that is lost before COMMIT is sent has changed nothing; after that nobody knows."""
