@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``entrepot index``: what the index knows, and bringing it to storage by hand. Both work beside a running server."""
+"""``entrepot index``: what the index knows, bringing it to storage by hand, and taking it to another database."""
 
 import asyncio
 import os
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from entrepot.app.moving import move_index
 from entrepot.app.opening import find_index, open_parts
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings
+from entrepot.config.values import index_url
 from entrepot.index.places import IndexPlace
 from entrepot.jobs.adopting import adopt, compare
 from entrepot.oci.errors import RegistryError
@@ -20,7 +22,7 @@ from entrepot.registry.names import Names
 
 @click.group("index")
 def index_group() -> None:
-    """Look at the index, or build it again from storage."""
+    """Look at the index, build it again from storage, or move it to another database."""
 
 
 @index_group.command("status")
@@ -47,6 +49,32 @@ def rebuild(config: Path | None) -> None:
         asyncio.run(_rebuild(settings))
     except RegistryError as error:
         raise click.ClickException(str(error.detail)) from error
+
+
+@index_group.command("move")
+@click.option("--to", "url", required=True, metavar="URL", help="postgresql://user@host/database or sqlite:////path")
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+def move(url: str, config: Path | None) -> None:
+    """Take what only the index of CONFIG knows to another database, while no server runs.
+
+    That is what storage cannot tell: the history of tags, the trash. The old index stays as it is. Write the new URL
+    into the configuration then; the next start reads the rest from storage while it serves. A password in the URL can
+    be seen by others on this machine: PGPASSWORD and ~/.pgpass keep it from them.
+    """
+    settings = _load(config)
+    try:
+        moved = move_index(settings, index_url(url))
+    except ValueError as error:
+        raise click.ClickException(f"--to: allowed: {error}") from error
+    except RegistryError as error:
+        raise click.ClickException(str(error.detail)) from error
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"from          {moved.source}")
+    click.echo(f"to            {moved.target}")
+    for name, rows in moved.rows.items():
+        click.echo(f"{name:<14}{rows:,}")
+    click.echo("Set index.url to the new address, then start; the old index was not changed.")
 
 
 def _load(config: Path | None) -> Settings:
