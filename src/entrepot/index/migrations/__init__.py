@@ -2,7 +2,7 @@
 """Alembic's migrations of the schema, one file each in ``versions``; ``migrating.py`` applies them at start.
 
 Rules: a migration only adds, so that the release before goes on serving beside this one; what nobody reads any more is
-removed one release later, and that migration raises ``oldest_program`` in ``kept``. ``make migration`` writes a draft.
+removed one release later, and that migration raises ``oldest_program`` in ``kept``.
 """
 
 REVISIONS = ("0001",)
