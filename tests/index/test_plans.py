@@ -9,20 +9,24 @@ import pytest
 
 from entrepot.index.blobs import Blobs
 from entrepot.index.changes import Changes
+from entrepot.index.explanation import Explanations
+from entrepot.index.garbage import Garbage
 from entrepot.index.history import History
 from entrepot.index.index import open_index
 from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
 
-WHOLE = {"Changes._open", "Lists._search"}
+WHOLE = {"Changes._open", "Lists._search", "Garbage._links"}
 """Read a table or an index whole on purpose. Open intents are as many as changes under way. A search reads each name at
-worst: 75 ms for a million of them.
+worst: 75 ms for a million of them. What a repository's manifests name is taken away from what it holds in a temporary
+tree.
 """
 
 
@@ -39,7 +43,15 @@ def statements(path: Path) -> dict[str, Statement]:
             recorder,
             Changes(engine, recorder, ""),
         )
-        owners += (trash, kinship, History(engine), Leases(engine, "", bool))
+        owners += (
+            trash,
+            kinship,
+            Garbage(engine),
+            Reclaims(engine, kinship),
+            Explanations(engine),
+            History(engine),
+            Leases(engine, "", bool),
+        )
         found: dict[str, Statement] = {}
         for owner in owners:
             for key, value in vars(owner).items():

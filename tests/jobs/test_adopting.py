@@ -7,6 +7,7 @@ import pytest
 
 from entrepot.jobs.adopting import adopt
 from entrepot.oci.digests import Digest
+from entrepot.oci.errors import ManifestUnknown
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.adoption import Adoption, take_turns
 from support import images
@@ -101,15 +102,22 @@ async def test_adopted_twice(house: House) -> None:
 
 
 async def test_what_cannot_be_served_is_left_out(house: House) -> None:
-    """Damaged manifests, links without bytes and tags without manifests are passed over; the rest is found."""
+    """Links without bytes and tags without manifests are passed over; damaged manifests and those of old kinds are
+    known to be there, and cannot be pulled; the rest is found.
+    """
     content = images.image()
     await plant(house.storage, NAME, content, "good")
-    for payload, tag in ((b"{", "broken"), (b'{"schemaVersion": 1}', "old")):
+    opaque = [b"{", b'{"schemaVersion": 1}']
+    for payload, tag in zip(opaque, ("broken", "old"), strict=True):
         await house.storage.links.write_manifest(NAME, Digest.of(payload), payload, (Tag(tag),))
     await house.storage.links.write_layer(NAME, Digest.of(b"no bytes"))
     await adopt_all(house)
     assert await house.index.lists.tags(NAME, "", -1) == ["good"]
-    assert await house.index.lists.revisions(NAME, "", 9) == [content.digest]
+    known = await house.index.lists.revisions(NAME, "", 9)
+    assert known == sorted([content.digest, *map(Digest.of, opaque)])
+    for payload in opaque:
+        with pytest.raises(ManifestUnknown):
+            await house.registry.manifests.get(NAME, Digest.of(payload))
     assert await house.index.lookups.blob(NAME, Digest.of(b"no bytes")) is None
     assert len(await house.index.lists.layers(NAME, "", 9)) == len(content.blobs)
 

@@ -17,6 +17,7 @@ from entrepot.storage.digest_locks import FilesystemDigestLocks
 from entrepot.storage.files import Files, identify
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
+from entrepot.storage.filesystem_survey import FilesystemSurvey
 from entrepot.storage.filesystem_uploads import FilesystemUploads
 from entrepot.storage.filesystem_writer import Workshop
 from entrepot.storage.hashing import RunningDigests
@@ -55,9 +56,8 @@ def storage(root: Path, failing: FailingDisk) -> Iterator[Storage]:
         files = Files(root, failing.sync_file, lambda _: None, lambda *_: None, identify(root))
         links, health = FilesystemLinks(files, pool), FilesystemHealth(files, 0)
         shop = Workshop(files, health, pool, pool, pool, RunningDigests(), "boot")
-        yield Storage(
-            FilesystemBlobs(files, pool), links, FilesystemUploads(shop, links), health, FilesystemDigestLocks(files)
-        )
+        blobs, uploads = FilesystemBlobs(files, pool), FilesystemUploads(shop, links)
+        yield Storage(blobs, links, uploads, health, FilesystemDigestLocks(files), FilesystemSurvey(files, pool))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from entrepot.app.shared import Shared
 from entrepot.config.settings import Settings
 from entrepot.index.index import Index
 from entrepot.jobs.adopting import adopt_and_compare
+from entrepot.jobs.collecting import collect_forever
 from entrepot.jobs.expiry import purge_forever
 from entrepot.jobs.settling import settle_forever
 from entrepot.registry.adoption import Adoption
@@ -49,9 +50,16 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
             names = Names(storage, index)
             group.create_task(settle_forever(names, log))
             group.create_task(watch_health(_checks(settings, storage, index), shared.board, log))
-            group.create_task(adopt_and_compare(storage, index, Adoption(storage, index, names), log))
+            group.create_task(_compare_and_collect(shared, storage, index, names, log))
             if not settings.registry.readonly:
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
+
+
+async def _compare_and_collect(shared: Shared, storage: Storage, index: Index, names: Names, log: Logger) -> None:
+    """Nothing is collected before index and storage were compared: another program may have held the data."""
+    await adopt_and_compare(storage, index, Adoption(storage, index, names), log)
+    if not shared.settings.registry.readonly:
+        await collect_forever(storage, index, shared.settings.jobs.collector, log)
 
 
 def _checks(settings: Settings, storage: Storage, index: Index) -> list[Check]:

@@ -1,23 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """``entrepot index``: what the index knows, bringing it to storage by hand, and taking it to another database."""
 
-import asyncio
-import os
 from pathlib import Path
 
 import click
 
 from entrepot.app.moving import move_index
 from entrepot.app.opening import find_index, open_parts
-from entrepot.config.load import load
-from entrepot.config.mistakes import ConfigurationError
+from entrepot.cli.comparing import bring_together
+from entrepot.cli.loading import load_settings, run
 from entrepot.config.settings import Settings
 from entrepot.config.values import index_url
-from entrepot.index.places import IndexPlace
-from entrepot.jobs.adopting import adopt, compare
-from entrepot.oci.errors import RegistryError
-from entrepot.registry.adoption import Adoption, take_turns
-from entrepot.registry.names import Names
 
 
 @click.group("index")
@@ -29,26 +22,14 @@ def index_group() -> None:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 def status(config: Path | None) -> None:
     """Say where the index of CONFIG lies, what it knows, and whether that is all that storage holds."""
-    settings = _load(config)
-    try:
-        place = find_index(settings)
-        if isinstance(place, Path) and not place.exists():
-            click.echo(f"there is no index at {place} yet; `entrepot serve` makes it")
-        else:
-            asyncio.run(_show(settings, place))
-    except RegistryError as error:
-        raise click.ClickException(str(error.detail)) from error
+    run(_show(load_settings(config)))
 
 
 @index_group.command("rebuild")
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 def rebuild(config: Path | None) -> None:
     """Compare the index of CONFIG with all that storage holds, and mend it. What only the index knows stays."""
-    settings = _load(config)
-    try:
-        asyncio.run(_rebuild(settings))
-    except RegistryError as error:
-        raise click.ClickException(str(error.detail)) from error
+    run(_rebuild(load_settings(config)))
 
 
 @index_group.command("move")
@@ -61,13 +42,16 @@ def move(url: str, config: Path | None) -> None:
     into the configuration then; the next start reads the rest from storage while it serves. A password in the URL can
     be seen by others on this machine: PGPASSWORD and ~/.pgpass keep it from them.
     """
-    settings = _load(config)
     try:
-        moved = move_index(settings, index_url(url))
+        checked = index_url(url)
     except ValueError as error:
         raise click.ClickException(f"--to: allowed: {error}") from error
-    except RegistryError as error:
-        raise click.ClickException(str(error.detail)) from error
+    run(_move(load_settings(config), checked))
+
+
+async def _move(settings: Settings, url: str) -> None:
+    try:
+        moved = move_index(settings, url)
     except OSError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"from          {moved.source}")
@@ -77,14 +61,11 @@ def move(url: str, config: Path | None) -> None:
     click.echo("Set index.url to the new address, then start; the old index was not changed.")
 
 
-def _load(config: Path | None) -> Settings:
-    try:
-        return load(config, os.environ).settings
-    except ConfigurationError as error:
-        raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
-
-
-async def _show(settings: Settings, place: IndexPlace) -> None:
+async def _show(settings: Settings) -> None:
+    place = find_index(settings)
+    if isinstance(place, Path) and not place.exists():
+        click.echo(f"there is no index at {place} yet; `entrepot serve` makes it")
+        return
     with open_parts(settings) as (_, index):
         counts = await index.census.count()
         whole = await index.completeness.whole()
@@ -96,11 +77,5 @@ async def _show(settings: Settings, place: IndexPlace) -> None:
 
 async def _rebuild(settings: Settings) -> None:
     with open_parts(settings) as (storage, index):
-        adoption = Adoption(storage, index, Names(storage, index))
-        click.echo("looking for repositories ...", err=True)
-        total = len([name async for name in storage.links.repositories()])
-        with click.progressbar(length=total, label="adopting") as bar:
-            await adopt(storage, index, adoption, take_turns, lambda count: bar.update(count - bar.pos))
-        with click.progressbar(length=total, label="comparing") as bar:
-            found = await compare(storage, index, adoption, take_turns, lambda count: bar.update(count - bar.pos))
+        found = await bring_together(storage, index)
     click.echo(f"{found.repositories:,} repositories compared, {found.repaired:,} names mended")

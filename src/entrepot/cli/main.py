@@ -5,7 +5,10 @@ import click
 
 from entrepot import __version__
 from entrepot.cli.config import config_group
+from entrepot.cli.fsck import fsck
+from entrepot.cli.gc import gc_group
 from entrepot.cli.index import index_group
+from entrepot.cli.restore import restore
 from entrepot.cli.serve import serve
 
 
@@ -18,3 +21,6 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(config_group)
 main.add_command(index_group)
+main.add_command(fsck)
+main.add_command(gc_group)
+main.add_command(restore)

@@ -11,7 +11,7 @@ from entrepot.config.nodes import DEFAULT
 from entrepot.config.settings import Settings
 from entrepot.config.values import address, header_value, http_url, path, url
 from entrepot.index.settings import IndexSettings
-from entrepot.jobs.settings import JobsSettings, UploadPurging
+from entrepot.jobs.settings import CollectorSettings, JobsSettings, UploadPurging
 from entrepot.registry.settings import Platform, RegistrySettings, ValidationSettings
 from entrepot.storage.settings import DiskSettings, FilesystemSettings, InMemorySettings, StorageSettings
 from entrepot.web.settings import HttpSettings, TcpAddress, UnixAddress
@@ -55,7 +55,12 @@ def _jobs(composition: Composition) -> JobsSettings:
             age=view.get(f"{purging}.age", float),
             interval=view.get(f"{purging}.interval", float),
             dryrun=view.get(f"{purging}.dryrun", bool),
-        )
+        ),
+        CollectorSettings(
+            enabled=view.get("collector.enabled", bool),
+            grace=view.get("collector.grace", float),
+            interval=view.get("collector.interval", float),
+        ),
     )
 
 
@@ -66,6 +71,8 @@ def _registry(composition: Composition) -> RegistrySettings:
         delete_enabled=view.get("storage.delete.enabled", bool),
         readonly=view.get("storage.maintenance.readonly.enabled", bool),
         validation=_validation(composition),
+        trash_age=view.get("trash.age", float),
+        touch_interval=view.get("collector.grace", float) / 10,
         # Zero and less mean the default to distribution, too.
         catalog_max=entries if entries > 0 else _MOST_ENTRIES,
         tags_max=view.get("tags.maxtags", int) or _MOST_ENTRIES,

@@ -172,7 +172,13 @@ _VALIDATION = (
     Key("tags.maxtags", kinds.COUNT, _DONE, "1000"),
 )
 
+_AGE = kinds.duration(minimum=1.0, zero=0.0)
+
 OUR_KEYS = (
+    Key("trash.age", _AGE, _DONE, "336h"),
+    Key("collector.enabled", kinds.BOOLEAN, _DONE, "true"),
+    Key("collector.grace", _AGE, _DONE, "24h"),
+    Key("collector.interval", _PURGE, _DONE, "1h"),
     Key("index.url", kinds.INDEX_URL, _DONE),
     Key("disk.reserve", kinds.SIZE, _DONE, "256MiB"),
     Key("disk.fsync", kinds.BOOLEAN, _DONE, "true"),

@@ -71,10 +71,15 @@ class TagTruth:
 
 @dataclass(frozen=True, slots=True)
 class ManifestTruth:
-    """The repository holds the manifest (``facts``), or not."""
+    """The repository holds the manifest (``facts``), or not.
+
+    ``opaque``: it holds one that we do not understand (schema 1, damaged, too large). It is not served; that it is
+    there is known, so that neither its bytes nor what it may need are collected.
+    """
 
     digest: Digest
     facts: ManifestFacts | None
+    opaque: bool = False
 
     @property
     def name(self) -> Name:
@@ -84,7 +89,7 @@ class ManifestTruth:
     @property
     def present(self) -> bool:
         """Whether it is there."""
-        return self.facts is not None
+        return self.facts is not None or self.opaque
 
 
 @dataclass(frozen=True, slots=True)

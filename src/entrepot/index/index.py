@@ -5,13 +5,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
+from entrepot.index.audit import Audit
 from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.engine import Engine
+from entrepot.index.explanation import Explanations
+from entrepot.index.garbage import Garbage
 from entrepot.index.history import History
 from entrepot.index.holders import Holder
 from entrepot.index.kinship import Kinship
@@ -20,6 +23,7 @@ from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.migrating import bring_up_to_date
 from entrepot.index.places import Database, IndexPlace, holders_of
+from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
 from entrepot.index.sqlite import SqliteEngine
@@ -35,6 +39,7 @@ class Kept:
         self._engine = engine
         dialect = engine.dialect
         self._get = Statement.compile(select(KEPT.c.value).where(KEPT.c.key == bindparam("a_key")), dialect)
+        self._drop = Statement.compile(delete(KEPT).where(KEPT.c.key == bindparam("of")), dialect)
         self._set = Statement.compile(insert_replacing(KEPT, ("key",)), dialect)
 
     async def get(self, key: str) -> str | None:
@@ -46,6 +51,14 @@ class Kept:
         """The same for callers without a loop."""
         row = self._engine.write_blocking(lambda tx: tx.one(self._get, {"a_key": key}))
         return None if row is None else str(row[0])
+
+    async def keep(self, key: str, value: str) -> None:
+        """Keep ``value``; durable on return."""
+        await self._engine.write(lambda tx: tx.execute(self._set, {"key": key, "value": value}))
+
+    async def drop(self, key: str) -> None:
+        """Keep nothing under ``key``."""
+        await self._engine.write(lambda tx: tx.execute(self._drop, {"of": key}))
 
     def set(self, key: str, value: str) -> None:
         """Keep ``value``; blocks until it is durable."""
@@ -63,8 +76,12 @@ class Index:
     trash: Trash
     history: History
     leases: Leases
+    garbage: Garbage
+    reclaims: Reclaims
+    explanations: Explanations
     completeness: Completeness
     census: Census
+    audit: Audit
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -84,7 +101,8 @@ def open_index(place: IndexPlace, make_room: Callable[[], bool] = lambda: False)
     """
     with contextlib.closing(_hold(place)) as holder, contextlib.closing(open_engine(place, make_room)) as engine:
         bring_up_to_date(engine, place)
-        trash, history = Trash(engine, Kinship(engine.dialect)), History(engine)
+        kinship = Kinship(engine.dialect)
+        trash, history = Trash(engine, kinship), History(engine)
         recorder = Recorder(engine.dialect, trash, (history,))
         yield Index(
             lookups=Lookups(engine),
@@ -93,9 +111,13 @@ def open_index(place: IndexPlace, make_room: Callable[[], bool] = lambda: False)
             blobs=Blobs(engine, recorder),
             trash=trash,
             history=history,
+            garbage=Garbage(engine),
+            reclaims=Reclaims(engine, kinship),
+            explanations=Explanations(engine),
             leases=Leases(engine, holder.name, holder.lives),
             completeness=Completeness(engine),
             census=Census(engine),
+            audit=Audit(engine),
             kept=Kept(engine),
             holder=holder,
             same_file=engine.check,

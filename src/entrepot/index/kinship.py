@@ -36,6 +36,10 @@ class Kinship:
         self._children = Statement.compile(select(REFERENCES.c.target).where(*named), dialect)
         self._referrers = Statement.compile(select(REVISIONS.c.digest).where(here, REVISIONS.c.subject == one), dialect)
 
+    def is_held(self, here: int, digest: Digest, tx: Transaction) -> bool:
+        """Whether the repository holds the manifest, in the trash or not."""
+        return tx.one(self._revision, {"here": here, "digest": digest}) is not None
+
     def is_visible(self, here: int, digest: Digest, tx: Transaction) -> bool:
         """Whether the repository holds the manifest and it is not in the trash."""
         row = tx.one(self._revision, {"here": here, "digest": digest})

@@ -4,7 +4,7 @@
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Table, and_, bindparam, delete, select
+from sqlalchemy import Table, and_, bindparam, delete, select, update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -43,6 +43,9 @@ class Recorder:
         self._add_reference = Statement.compile(insert_absent(REFERENCES), dialect)
         self._add_revision = Statement.compile(
             insert_absent(REVISIONS, "repository_id", "digest", "subject", "pushed_at"), dialect
+        )
+        self._set_subject = Statement.compile(
+            update(REVISIONS).where(REVISIONS.c.digest == bindparam("of")).values(subject=bindparam("is")), dialect
         )
         self._drop_revision = Statement.compile(_drop(REVISIONS), dialect)
         self._set_blob = Statement.compile(insert_replacing(BLOBS, ("digest",)), dialect)
@@ -117,7 +120,10 @@ class Recorder:
     def _manifest(self, here: int, truth: ManifestTruth, tx: Transaction) -> bool:
         """Whether the repository holds it and did not before."""
         if truth.facts is None:
-            tx.execute(self._drop_revision, {"here": here, "gone": truth.digest})
+            if truth.opaque:
+                tx.execute(self._add_revision, _revision(here, truth.digest, None))
+            else:
+                tx.execute(self._drop_revision, {"here": here, "gone": truth.digest})
             return False
         facts = truth.facts
         row: dict[str, Value] = {
@@ -130,11 +136,12 @@ class Recorder:
             self._references(facts, tx)
         blob: dict[str, Value] = {"digest": facts.digest, "size": len(facts.payload), "verified": True}
         tx.execute(self._set_blob, {**blob, "touched_at": time.time(), "condemned_at": None})
-        revision: dict[str, Value] = {"repository_id": here, "digest": facts.digest, "subject": facts.subject}
-        return bool(tx.execute(self._add_revision, {**revision, "pushed_at": time.time()}))
+        return bool(tx.execute(self._add_revision, _revision(here, facts.digest, facts.subject)))
 
     def _references(self, facts: ManifestFacts, tx: Transaction) -> None:
+        """Of a manifest that was not understood before, where a repository held it."""
         kinds = (("blob", facts.blobs), ("manifest", facts.children))
+        tx.execute(self._set_subject, {"of": facts.digest, "is": facts.subject})
         for kind, targets in kinds:
             for target in targets:
                 tx.execute(self._add_reference, {"manifest": facts.digest, "kind": kind, "target": target})
@@ -151,6 +158,10 @@ class Recorder:
         blob: dict[str, Value] = {"digest": held.content, "size": held.size, "verified": held.verified}
         tx.execute(self._set_blob if held.verified else self._add_blob, {**blob, **now, "condemned_at": None})
         tx.execute(self._set_layer, {"repository_id": here, "digest": digest, "content": held.content, **now})
+
+
+def _revision(here: int, digest: Digest, subject: Digest | None) -> dict[str, Value]:
+    return {"repository_id": here, "digest": digest, "subject": subject, "pushed_at": time.time()}
 
 
 def _drop(table: Table) -> ClauseElement:

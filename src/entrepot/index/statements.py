@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import BindParameter, Table, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Table, Text, bindparam, cast, collate
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
@@ -67,6 +67,11 @@ def insert_replacing(table: Table, keys: tuple[str, ...], *columns: str) -> Draf
         return clause.on_conflict_do_update(index_elements=list(keys), set_=changed)
 
     return write
+
+
+def bytewise(value: ColumnElement[str], dialect: Dialect) -> ColumnElement[str]:
+    """A value as columns of names compare it, for where no column says so: the first part of a recursive query."""
+    return collate(cast(value, Text), "C") if dialect.name == "postgresql" else value
 
 
 def _insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> sqlite.Insert:

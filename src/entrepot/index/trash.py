@@ -14,10 +14,11 @@ from entrepot.index.deeds import Deed, TagMove
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import ManifestTruth, Truth
 from entrepot.index.kinship import Kinship
-from entrepot.index.schema import MANIFESTS, REPOSITORIES, REVISIONS, TRASH
+from entrepot.index.schema import MANIFESTS, REPOSITORIES, REVISIONS, TAGS, TRASH
 from entrepot.index.statements import Row, Statement, Value, insert_replacing
+from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
-from entrepot.oci.names import RepositoryName
+from entrepot.oci.names import RepositoryName, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Trash:
         dialect = engine.dialect
         here = (REVISIONS.c.repository_id == bindparam("here"), REVISIONS.c.digest == bindparam("of"))
         one = (TRASH.c.repository == bindparam("repository"), TRASH.c.digest == bindparam("of"))
+        self._expire = Statement.compile(delete(TRASH).where(*one, TRASH.c.due_at == bindparam("due")), dialect)
         columns = [TRASH.c[key] for key in ("repository", "digest", "trashed_at", "due_at", "actor", "linked")]
         known = exists().where(MANIFESTS.c.digest == TRASH.c.digest)
         self._put = Statement.compile(insert_replacing(TRASH, ("repository", "digest")), dialect)
@@ -60,6 +62,17 @@ class Trash:
             .where(TRASH.c.due_at <= bindparam("now"))
             .order_by(TRASH.c.due_at)
             .limit(bindparam("limit")),
+            dialect,
+        )
+        self._untagged = Statement.compile(
+            select(REVISIONS.c.repository_id, REVISIONS.c.digest).where(
+                REPOSITORIES.c.name == bindparam("repository"),
+                REVISIONS.c.repository_id == REPOSITORIES.c.id,
+                REVISIONS.c.hidden == false(),
+                REVISIONS.c.pushed_at <= bindparam("before"),
+                ~exists().where(TAGS.c.repository_id == REVISIONS.c.repository_id, TAGS.c.digest == REVISIONS.c.digest),
+                exists().where(MANIFESTS.c.digest == REVISIONS.c.digest),
+            ),
             dialect,
         )
         self._hidden_in = Statement.compile(
@@ -90,12 +103,31 @@ class Trash:
         """Whether the manifest is in the trash with its link."""
         return bool(await self._engine.read(self._hidden_in, {"repository": repository, "of": digest}))
 
+    async def find_untagged(self, repository: RepositoryName, before: float, keep: float, *, dry: bool) -> list[Digest]:
+        """Manifests pushed before this moment that neither tag nor index nor subject keeps alive: they go to the trash
+        for ``keep`` seconds, unless ``dry``.
+        """
+        deed = Deed("delete", THE_REGISTRY, keep)
+
+        def find(tx: Transaction) -> list[Digest]:
+            rows = tx.all(self._untagged, {"repository": repository, "before": before})
+            if not rows:
+                return []
+            here = int(rows[0][0] or 0)
+            orphans = self._kinship.find_orphans(here, (), [(Tag(""), Digest(row[1])) for row in rows], tx)
+            for digest in () if dry else orphans:
+                tx.execute(self._hide, {"here": here, "of": digest})
+                self._throw(repository, digest, deed, tx, linked=True)
+            return orphans
+
+        return await (self._engine.read_together(find) if dry else self._engine.write(find))
+
     async def forget(self, entries: Sequence[Trashed]) -> None:
-        """These cannot be restored any more."""
+        """These cannot be restored any more, unless they went to the trash anew since they were read."""
 
         def forget(tx: Transaction) -> None:
             for entry in entries:
-                tx.execute(self._drop, {"repository": entry.repository, "of": entry.digest})
+                tx.execute(self._expire, {"repository": entry.repository, "of": entry.digest, "due": entry.due_at})
 
         await self._engine.write(forget)
 

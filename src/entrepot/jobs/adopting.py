@@ -20,6 +20,13 @@ from entrepot.registry.adoption import Adoption, Rest
 from entrepot.storage.ports import Storage
 from entrepot.telemetry.logs import Logger
 
+COMPARED = "compared by"
+"""The key of ``kept`` under which stands who compared the index with storage: true while that process lives, since
+nobody else can have held the data meanwhile."""
+
+REPORT_FIRST = "collector reports first"
+"""The key of ``kept`` that stands there after data of another program was adopted."""
+
 AT_ONCE = 16
 """Repositories adopted side by side: what they tell the index goes into the same commits, which cost most."""
 
@@ -68,6 +75,8 @@ async def adopt(
             await complete(gathered)
             gathered.clear()
     await complete(gathered)
+    if count:
+        await index.kept.keep(REPORT_FIRST, "1")
     await index.completeness.mark_whole()
     return count
 
@@ -110,6 +119,7 @@ async def adopt_and_compare(storage: Storage, index: Index, adoption: Adoption, 
             except (RegistryError, OSError) as error:
                 log.warning("the index could not be compared with storage; trying again", detail=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
+    await index.kept.keep(COMPARED, index.holder.name)
 
 
 async def _everything(storage: Storage, index: Index) -> AsyncIterator[RepositoryName]:

@@ -15,7 +15,19 @@ class UploadPurging:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """``collector`` (ours, top level): a round every ``interval`` seconds; what was touched in the last ``grace``
+    seconds stays, since a push may be under way that will need it.
+    """
+
+    enabled: bool = True
+    grace: float = 24 * 3600.0
+    interval: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class JobsSettings:
     """All that this room is told."""
 
     uploadpurging: UploadPurging = field(default_factory=UploadPurging)
+    collector: CollectorSettings = field(default_factory=CollectorSettings)

@@ -7,7 +7,8 @@ takes with it, is right only once all names of the repository are known.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from entrepot.index.changes import ROWS
 from entrepot.index.facts import Kind, Name
@@ -24,6 +25,15 @@ PAGE = 500
 
 Facts = dict[str, str]
 """What is there of one kind in one repository: a tag or digest, and what it points to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A name of which index and storage do not say the same: what it points to, or None where it is not there."""
+
+    name: Name
+    known: str | None
+    stored: str | None
 
 
 async def take_turns() -> None:
@@ -51,18 +61,26 @@ class Adoption:
         """Repair what differs; returns how many names. Blobs before the manifests that need them, manifests before the
         tags that point to them.
         """
-        layers = await self._layers_stored(name, rest)
-        repaired = await self._repair(name, "blob", await self._layers_known(name), layers)
-        revisions = await self._revisions_stored(name, rest)
-        repaired += await self._repair(name, "manifest", await self._revisions_known(name), revisions)
-        tags = await self._tags_stored(name, revisions, rest)
-        return repaired + await self._repair(name, "tag", await self._tags_known(name), tags)
+        repaired = 0
+        async for kind, known, stored in self._both(name, rest):
+            differing = [one.name for one in _differ(kind, known, stored)]
+            for position in range(0, len(differing), ROWS):
+                await self._names.repair_many(name, differing[position : position + ROWS])
+            repaired += len(differing)
+        return repaired
 
-    async def _repair(self, repository: RepositoryName, kind: Kind, known: Facts, stored: Facts) -> int:
-        differing = [Name(kind, name) for name in sorted(dict(known.items() ^ stored.items()))]
-        for position in range(0, len(differing), ROWS):
-            await self._names.repair_many(repository, differing[position : position + ROWS])
-        return len(differing)
+    async def differences(self, name: RepositoryName, rest: Rest) -> list[Difference]:
+        """What :meth:`compare` would repair; nothing is changed."""
+        return [one async for both in self._both(name, rest) for one in _differ(*both)]
+
+    async def _both(self, name: RepositoryName, rest: Rest) -> AsyncIterator[tuple[Kind, Facts, Facts]]:
+        """What the index knows and what storage holds, of one kind after the other."""
+        layers = await self._layers_stored(name, rest)
+        yield "blob", await self._layers_known(name), layers
+        revisions = await self._revisions_stored(name, rest)
+        yield "manifest", await self._revisions_known(name), revisions
+        tags = await self._tags_stored(name, revisions, rest)
+        yield "tag", await self._tags_known(name), tags
 
     async def _layers_known(self, name: RepositoryName) -> Facts:
         return await _read_pages(lambda last: self._index.lists.layers(name, last, PAGE))
@@ -102,6 +120,11 @@ class Adoption:
                 facts[tag] = digest
             await rest()
         return facts
+
+
+def _differ(kind: Kind, known: Facts, stored: Facts) -> list[Difference]:
+    differing = sorted(dict(known.items() ^ stored.items()))
+    return [Difference(Name(kind, name), known.get(name), stored.get(name)) for name in differing]
 
 
 async def _read_pages(read: Callable[[str], Awaitable[Sequence[tuple[str, str]]]]) -> Facts:

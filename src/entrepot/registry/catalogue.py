@@ -7,9 +7,10 @@ from typing import Generic, TypeVar
 
 from entrepot.index.index import Index
 from entrepot.index.lists import Referrer as Referrer  # noqa: PLC0414 - part of what we hand out
+from entrepot.index.reclaim import Reclaim
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import NameUnknown
-from entrepot.oci.names import RepositoryName, Tag
+from entrepot.oci.errors import ManifestUnknown, NameUnknown
+from entrepot.oci.names import Reference, RepositoryName, Tag
 from entrepot.registry.adoption import Adoption
 from entrepot.storage.ports import Storage
 
@@ -68,6 +69,23 @@ class Catalogue:
         if not entries and not await self._index.lists.repository_known(name):
             raise NameUnknown({"name": name})
         return _page(entries, limit)
+
+    async def reclaim(self, name: RepositoryName, reference: Reference | None) -> Reclaim:
+        """What deleting a tag, a manifest or (None) the repository would take along and give back.
+
+        Raises ``NameUnknown`` or ``ManifestUnknown``.
+        """
+        await self._adoption.complete(name)
+        reclaims = self._index.reclaims
+        if reference is None:
+            found = await reclaims.of_repository(name)
+        elif isinstance(reference, Digest):
+            found = await reclaims.of_manifest(name, reference)
+        else:
+            found = await reclaims.of_tag(name, reference)
+        if found is None:
+            raise NameUnknown({"name": name}) if reference is None else ManifestUnknown(f"{reference} is not in {name}")
+        return found
 
     async def referrers(
         self, name: RepositoryName, subject: Digest, artifact_type: str | None, last: str

@@ -43,13 +43,17 @@ async def read_manifest(storage: Storage, repository: RepositoryName, digest: Di
     if not await storage.links.has_revision(repository, digest):
         return ManifestTruth(digest, None)
     size = await storage.blobs.stat(digest)
-    if size is None or size > MAX_MANIFEST:
+    if size is None:
         return ManifestTruth(digest, None)
+    if size > MAX_MANIFEST:
+        return ManifestTruth(digest, None, opaque=True)
     try:
         payload = b"".join([chunk async for chunk in storage.blobs.read(digest, 0, size)])
         return ManifestTruth(digest, describe(parse_manifest(payload, "", digest)))
-    except (BlobUnknown, ManifestInvalid, DigestInvalid):
+    except BlobUnknown:
         return ManifestTruth(digest, None)
+    except (ManifestInvalid, DigestInvalid):
+        return ManifestTruth(digest, None, opaque=True)
 
 
 async def read_blob(storage: Storage, repository: RepositoryName, digest: Digest) -> BlobTruth:

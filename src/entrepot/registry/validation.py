@@ -17,10 +17,11 @@ def require(manifest: Manifest, settings: ValidationSettings) -> tuple[Name, ...
         _check_urls(manifest, settings)
     if settings.sparse:
         return ()
-    return tuple(dict.fromkeys(_requirements(manifest, settings)))
+    return tuple(dict.fromkeys(requirements(manifest, settings)))
 
 
-def _requirements(manifest: Manifest, settings: ValidationSettings) -> Iterator[Name]:
+def requirements(manifest: Manifest, settings: ValidationSettings) -> Iterator[Name]:
+    """What the manifest names and the settings want; a name may come twice."""
     for blob in manifest.blobs:
         if blob.media_type not in media.NONDISTRIBUTABLE:
             yield Name("blob", blob.digest)

@@ -58,6 +58,31 @@ def look_at(root: Path) -> Identity:
         raise Unavailable(f"the data directory {root} cannot be opened: {error.strerror}") from error
 
 
+def make_temporary(root: Path) -> None:
+    """Make where files lie on their way to a name, for a command that writes where no server has been yet. Raises
+    ``Unavailable``.
+    """
+    try:
+        _make_directories(root, layout.TEMPORARY)
+    except OSError as error:
+        raise Unavailable(f"the data directory {root} cannot be written: {error.strerror}") from error
+
+
+def is_served(root: Path) -> bool:
+    """Whether a server holds ``root`` at this moment."""
+    try:
+        descriptor = os.open(root / layout.OWN / "serving.lock", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a server that starts now waits for longer than this
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextlib.contextmanager
 def _hold(root: Path) -> Iterator[bool]:
     try:

@@ -12,6 +12,7 @@ from entrepot.storage.digest_locks import FilesystemDigestLocks
 from entrepot.storage.files import Files, sync_directory
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
+from entrepot.storage.filesystem_survey import FilesystemSurvey
 from entrepot.storage.filesystem_uploads import FilesystemUploads
 from entrepot.storage.filesystem_writer import Workshop
 from entrepot.storage.hashing import RunningDigests, read_boot_id
@@ -44,9 +45,9 @@ def open_filesystem(settings: FilesystemSettings, disk: DiskSettings, identity: 
     ):
         links = FilesystemLinks(files, syncing)
         shop = Workshop(files, health, writing, rereading, syncing, RunningDigests(), read_boot_id())
-        yield Storage(
-            FilesystemBlobs(files, syncing), links, FilesystemUploads(shop, links), health, FilesystemDigestLocks(files)
-        )
+        blobs, uploads = FilesystemBlobs(files, syncing), FilesystemUploads(shop, links)
+        locks, survey = FilesystemDigestLocks(files), FilesystemSurvey(files, syncing)
+        yield Storage(blobs, links, uploads, health, locks, survey)
 
 
 def _yield_to_requests() -> None:

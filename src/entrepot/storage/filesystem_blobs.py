@@ -56,7 +56,7 @@ class FilesystemBlobs:
                     else:
                         chunk = await finish(loop.run_in_executor(self._pool, os.pread, descriptor, size, start))
                 if not chunk:
-                    raise Unavailable(f"the bytes of {digest} end early; run a check of the storage")
+                    raise Unavailable(f"the bytes of {digest} end early; look with: entrepot fsck")
                 start += len(chunk)
                 yield chunk
         finally:

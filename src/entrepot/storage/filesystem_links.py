@@ -126,7 +126,7 @@ class FilesystemLinks:
     def _entries(self, key: str) -> list[str]:
         try:
             with os.scandir(self._files.absolute(key)) as entries:
-                return [entry.name for entry in entries if _leads_on(entry)]
+                return [entry.name for entry in entries if leads_on(entry)]
         except (FileNotFoundError, NotADirectoryError):
             self._files.require_root()
             return []
@@ -145,7 +145,7 @@ class FilesystemLinks:
         return sorted(found)
 
 
-def _leads_on(entry: os.DirEntry[str]) -> bool:
+def leads_on(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a directory to look into. A symlink to one is, unless that lies on the way to it: walking on
     there would come back here.
     """

@@ -55,7 +55,7 @@ class FilesystemUploads:
             except (FileNotFoundError, NotADirectoryError):
                 self._shop.files.require_root()
                 return None
-            return UploadStatus(size, _started_at(directory))
+            return UploadStatus(size, started_at(directory))
 
     @contextlib.asynccontextmanager
     async def open(self, name: RepositoryName, upload: UUID) -> AsyncIterator[UploadWriter]:
@@ -75,7 +75,7 @@ class FilesystemUploads:
     async def began_before(self, moment: datetime) -> AsyncIterator[tuple[RepositoryName, UUID]]:
         async for name in self._links.repositories_with_uploads():
             for upload in self._list(name):
-                if _started_at(self._directory(name, upload)) < moment:
+                if started_at(self._directory(name, upload)) < moment:
                     yield name, upload
 
     async def of(self, name: RepositoryName) -> list[UUID]:
@@ -146,7 +146,7 @@ class FilesystemUploads:
         return found
 
 
-def _started_at(directory: str) -> datetime:
+def started_at(directory: str) -> datetime:
     """When an upload began; where that cannot be read, when its directory was last changed."""
     text = (read_side_file(f"{directory}/startedat") or b"").decode("ascii", "replace").strip()
     try:

@@ -15,6 +15,7 @@
     ├── serving.lock                                      held by the server that serves this directory
     ├── digests.lock                                      ranges of it are locked while bytes come or go
     ├── holders/<uuid>                                    a lock for each process that may hold intents
+    ├── quarantine/<alg>/<hex>.<n>                        bytes that were not those of their digest, set aside
     └── tmp/                                              files on their way to a name
 
 A link's content is a digest, without a newline. All names come from checked values, so no path leaves the root.
@@ -31,6 +32,7 @@ REPOSITORIES = f"{V2}/repositories"
 OWN = "entrepot"
 DIGEST_LOCKS = f"{OWN}/digests.lock"
 TEMPORARY = f"{OWN}/tmp"  # noqa: S108 - below the storage root, not the system's
+QUARANTINE = f"{OWN}/quarantine"
 
 
 def blob_directory(digest: Digest) -> str:
@@ -114,3 +116,8 @@ def skeleton(name: RepositoryName) -> list[str]:
 def upload_directory(name: RepositoryName, upload: UUID) -> str:
     """One upload."""
     return f"{uploads(name)}/{upload}"
+
+
+def quarantine(digest: Digest, number: int) -> str:
+    """Where wrong bytes of ``digest`` are kept; ``number`` counts those that were found one after the other."""
+    return f"{QUARANTINE}/{digest.algorithm}/{digest.hex}.{number}"

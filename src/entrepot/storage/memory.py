@@ -18,6 +18,7 @@ from entrepot.oci.names import RepositoryName, Tag
 from entrepot.storage import layout
 from entrepot.storage.digest_locks import wait_for
 from entrepot.storage.hashing import RunningDigest
+from entrepot.storage.memory_survey import MemorySurvey
 from entrepot.storage.ports import Storage, UploadBusy, UploadStatus, UploadWriter
 
 READ_SIZE = 512 * 1024
@@ -272,6 +273,6 @@ class MemoryDigestLocks:
 def open_memory() -> Storage:
     """A storage of its own, empty."""
     objects = Objects()
-    return Storage(
-        MemoryBlobs(objects), MemoryLinks(objects), MemoryUploads(objects), MemoryHealth(), MemoryDigestLocks()
-    )
+    links, uploads = MemoryLinks(objects), MemoryUploads(objects)
+    survey = MemorySurvey(objects.values, links, uploads)
+    return Storage(MemoryBlobs(objects), links, uploads, MemoryHealth(), MemoryDigestLocks(), survey)

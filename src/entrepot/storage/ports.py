@@ -5,7 +5,7 @@ All methods raise :class:`entrepot.oci.errors.StorageFull` where space runs out,
 :class:`entrepot.oci.errors.Unavailable` where the storage cannot be reached or written.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+from entrepot.storage.oddities import Oddity
 
 
 class Blobs(Protocol):
@@ -209,6 +210,50 @@ class Health(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """Bytes that lie under ``digest``, whether or not they have it. ``size`` in bytes."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was read: the digest that the bytes have, and how many they are."""
+
+    actual: Digest
+    size: int
+
+
+class Survey(Protocol):
+    """Looks at all there is, for who checks a storage. No single entry stops it, whatever it is."""
+
+    def oddities(self) -> AsyncIterator[Oddity]:
+        """What is not as the layout has it, in no order. What just changes may be told and be right a moment later."""
+        ...
+
+    def repositories(self) -> AsyncIterator[RepositoryName]:
+        """As :meth:`Links.repositories`, in no order; directories that cannot be read are passed over."""
+        ...
+
+    def blobs(self) -> AsyncIterator[StoredBlob]:
+        """As :meth:`Blobs.walk`, in no order; what cannot be read is passed over."""
+        ...
+
+    async def measure(self, digest: Digest, report: Callable[[int], None]) -> Measured | None:
+        """Read the bytes under ``digest`` in pieces; ``report`` gets the size of each. None where there are none."""
+        ...
+
+    async def set_aside(self, digest: Digest) -> str | None:
+        """Take bytes that are not those of ``digest`` away from its place and keep them; returns where.
+
+        None, and nothing is changed, where the bytes are right or not there: it reads them once more. The caller claims
+        the digest (:class:`DigestLocks`); what another program writes to the place meanwhile stays there.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """The parts of one storage."""
 
@@ -217,3 +262,4 @@ class Storage:
     uploads: Uploads
     health: Health
     locks: DigestLocks
+    survey: Survey
