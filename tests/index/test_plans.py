@@ -17,16 +17,17 @@ from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.outbox import Outbox
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
 
-WHOLE = {"Changes._open", "Lists._search", "Garbage._links"}
-"""Read a table or an index whole on purpose. Open intents are as many as changes under way. A search reads each name at
-worst: 75 ms for a million of them. What a repository's manifests name is taken away from what it holds in a temporary
-tree.
+WHOLE = {"Changes._open", "Lists._search", "Garbage._links", "Outbox._told"}
+"""Read a table or an index whole on purpose. Open intents are as many as changes under way, endpoints are a few. A
+search reads each name at worst: 75 ms for a million of them. What a repository's manifests name is taken away from what
+it holds in a temporary tree.
 """
 
 
@@ -51,6 +52,7 @@ def statements(path: Path) -> dict[str, Statement]:
             Explanations(engine),
             History(engine),
             Leases(engine, "", bool),
+            Outbox(engine),
         )
         found: dict[str, Statement] = {}
         for owner in owners:

@@ -15,6 +15,8 @@ from entrepot.telemetry.health import Findings, HealthBoard
 from entrepot.telemetry.logs import configure_logs
 from entrepot.telemetry.metrics import RequestMetrics, expose
 from entrepot.telemetry.settings import LogSettings
+from entrepot.web.api.events import EventPages
+from entrepot.web.api.router import JsonApi
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
@@ -32,7 +34,12 @@ class Caller:
         self.metrics = RequestMetrics()
         self.board = HealthBoard()
         registry = house.registry
-        parts = Parts(Api(registry, Locations(settings)), Search(registry), Pages(self.board, registry.catalogue))
+        parts = Parts(
+            Api(registry, Locations(settings)),
+            Search(registry),
+            JsonApi(EventPages(registry).routes),
+            Pages(self.board, registry.catalogue),
+        )
         log = configure_logs(LogSettings())
         self._edge = Edge(registry, parts, settings, self.board, self.metrics, None, log)
 

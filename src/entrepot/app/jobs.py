@@ -12,11 +12,14 @@ from entrepot.config.settings import Settings
 from entrepot.index.index import Index
 from entrepot.jobs.adopting import adopt_and_compare
 from entrepot.jobs.collecting import collect_forever
+from entrepot.jobs.delivery import deliver_forever
 from entrepot.jobs.expiry import purge_forever
+from entrepot.jobs.feeding import Bounds
 from entrepot.jobs.settling import settle_forever
 from entrepot.registry.adoption import Adoption
 from entrepot.registry.names import Names
 from entrepot.storage.ports import Storage
+from entrepot.telemetry.events import EventMetrics
 from entrepot.telemetry.logs import Logger, configure_logs
 from entrepot.telemetry.metrics import expose
 from entrepot.telemetry.probes import Check, list_checks, watch_health
@@ -41,16 +44,20 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
     """All jobs, until cancelled."""
     settings = shared.settings
     debug = settings.telemetry.debug
+    metrics = EventMetrics()
     with contextlib.ExitStack() as stack:
         if shared.debug is not None:
             path = debug.prometheus_path if debug.prometheus_enabled else None
-            running = start_debug_server(shared.debug, shared.board, path, partial(expose, shared.run_directory))
+            running = start_debug_server(
+                shared.debug, shared.board, path, partial(expose, shared.run_directory, metrics)
+            )
             stack.callback(running.shutdown)
         async with asyncio.TaskGroup() as group:
             names = Names(storage, index)
             group.create_task(settle_forever(names, log))
             group.create_task(watch_health(_checks(settings, storage, index), shared.board, log))
             group.create_task(_compare_and_collect(shared, storage, index, names, log))
+            group.create_task(deliver_forever(index, settings.jobs.endpoints, Bounds(), metrics, log))
             if not settings.registry.readonly:
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
 

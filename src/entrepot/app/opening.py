@@ -2,15 +2,18 @@
 """Opens storage and index as the settings say, for a server's processes and for commands."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from entrepot.config.settings import Settings
+from entrepot.index.deeds import Witness
 from entrepot.index.index import Index, open_index
+from entrepot.index.outbox import OutboxWriter
 from entrepot.index.places import IndexPlace, parse_url
 from entrepot.oci.errors import Unavailable
+from entrepot.registry.events import EventWriter
 from entrepot.storage.claim import NETWORK_KINDS, Identity, filesystem_kind, look_at
 from entrepot.storage.filesystem import open_filesystem
 from entrepot.storage.layout import OWN
@@ -34,7 +37,10 @@ class Place:
 @contextlib.contextmanager
 def open_place(place: Place, log: Logger) -> Iterator[tuple[Storage, Index]]:
     """Storage and index for one process of a server. Raises ``Unavailable`` with what to do."""
-    with _open_storage(place) as storage, open_index(place.index, partial(_make_room, place, log)) as index:
+    with (
+        _open_storage(place) as storage,
+        open_index(place.index, partial(_make_room, place, log), _witnesses(place.settings)) as index,
+    ):
         yield storage, index
 
 
@@ -44,7 +50,10 @@ def open_parts(settings: Settings) -> Iterator[tuple[Storage, Index]]:
     found = find_index(settings)
     driver = settings.storage.driver
     identity = look_at(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else None
-    with _open_storage(Place(settings, found, identity)) as storage, open_index(found) as index:
+    with (
+        _open_storage(Place(settings, found, identity)) as storage,
+        open_index(found, witnesses=_witnesses(settings)) as index,
+    ):
         yield storage, index
 
 
@@ -76,6 +85,11 @@ def place_index(settings: Settings, run_directory: Path, *, beside_data: bool) -
 def is_filesystem(settings: Settings) -> bool:
     """Whether several processes can have this storage open."""
     return isinstance(settings.storage.driver, FilesystemSettings)
+
+
+def _witnesses(settings: Settings) -> tuple[Callable[[OutboxWriter], Witness], ...]:
+    """Who writes something about each deed."""
+    return (partial(EventWriter, settings.registry.events),)
 
 
 @contextlib.contextmanager

@@ -8,9 +8,12 @@ from functools import partial
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
+from entrepot.registry.pulls import write_pulls
 from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.web.api.events import EventPages
+from entrepot.web.api.router import JsonApi
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
@@ -32,12 +35,17 @@ def run_worker(shared: Shared, number: int) -> None:
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
         parts = Parts(
-            Api(registry, Locations(settings.http)), Search(registry), Pages(shared.board, registry.catalogue)
+            Api(registry, Locations(settings.http)),
+            Search(registry),
+            JsonApi(EventPages(registry).routes),
+            Pages(shared.board, registry.catalogue),
         )
         edge = Edge(registry, parts, settings.http, shared.board, metrics, access, log)
         background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory)]
         if access is not None:
             background.append(partial(flush_access_log, access))
+        if registry.pulls.wanted:
+            background.append(partial(write_pulls, registry.pulls, log))
         if not is_filesystem(settings):
             background.append(partial(do_jobs, shared, storage, index, log))
         serve_connections(Lifespan(edge, background), shared.listener, number, http2=settings.http.h2c_enabled)

@@ -5,14 +5,15 @@ import os
 from pathlib import Path
 from typing import cast
 
+from entrepot.config.compose_events import find_endpoints, find_events, warn_of_loopback
 from entrepot.config.compose_telemetry import telemetry
 from entrepot.config.composition import Composition
 from entrepot.config.nodes import DEFAULT
 from entrepot.config.settings import Settings
 from entrepot.config.values import address, header_value, http_url, path, url
 from entrepot.index.settings import IndexSettings
-from entrepot.jobs.settings import CollectorSettings, JobsSettings, UploadPurging
-from entrepot.registry.settings import Platform, RegistrySettings, ValidationSettings
+from entrepot.jobs.settings import CollectorSettings, Endpoint, JobsSettings, UploadPurging
+from entrepot.registry.settings import EventSettings, Platform, RegistrySettings, ValidationSettings
 from entrepot.storage.settings import DiskSettings, FilesystemSettings, InMemorySettings, StorageSettings
 from entrepot.web.settings import HttpSettings, TcpAddress, UnixAddress
 
@@ -27,12 +28,14 @@ def compose(composition: Composition, drivers: frozenset[str]) -> Settings:
     http = _http(composition)
     watched = telemetry(composition)
     _keep_apart(composition, http.address, watched.debug.addr)
+    endpoints = find_endpoints(composition)
+    warn_of_loopback(composition, http.address)
     return Settings(
         telemetry=watched,
         storage=_storage(composition, drivers),
         index=IndexSettings(view.find("index.url", str)),
-        registry=_registry(composition),
-        jobs=_jobs(composition),
+        registry=_registry(composition, find_events(composition, http, endpoints)),
+        jobs=_jobs(composition, endpoints),
         http=http,
     )
 
@@ -46,7 +49,7 @@ def _storage(composition: Composition, drivers: frozenset[str]) -> StorageSettin
     return StorageSettings(FilesystemSettings(view.get("storage.filesystem.rootdirectory", Path), threads), disk)
 
 
-def _jobs(composition: Composition) -> JobsSettings:
+def _jobs(composition: Composition, endpoints: tuple[Endpoint, ...]) -> JobsSettings:
     view = composition.view
     purging = "storage.maintenance.uploadpurging"
     return JobsSettings(
@@ -61,10 +64,11 @@ def _jobs(composition: Composition) -> JobsSettings:
             grace=view.get("collector.grace", float),
             interval=view.get("collector.interval", float),
         ),
+        endpoints,
     )
 
 
-def _registry(composition: Composition) -> RegistrySettings:
+def _registry(composition: Composition, events: EventSettings) -> RegistrySettings:
     view = composition.view
     entries = view.get("catalog.maxentries", int)
     return RegistrySettings(
@@ -76,6 +80,7 @@ def _registry(composition: Composition) -> RegistrySettings:
         # Zero and less mean the default to distribution, too.
         catalog_max=entries if entries > 0 else _MOST_ENTRIES,
         tags_max=view.get("tags.maxtags", int) or _MOST_ENTRIES,
+        events=events,
     )
 
 

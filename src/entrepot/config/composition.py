@@ -26,6 +26,12 @@ class Composition:
         origin, found = (DEFAULT, "nothing") if said is None else (said.origin, said.shown)
         self.mistakes.append(Mistake(origin, key, found, f"allowed: {allowed}"))
 
+    def wrong_item(self, item: View, key: str, allowed: str) -> None:
+        """The value of a key of an item of a list cannot be."""
+        said = item.said(key)
+        origin, found = (item.origin, "nothing") if said is None else (said.origin, said.shown)
+        self.mistakes.append(Mistake(origin, item.at(key), found, f"allowed: {allowed}"))
+
     def missing(self, key: str, because: str, allowed: str) -> None:
         """``key`` is needed beside what was said of ``because``, and was not said (not even wrongly)."""
         said = self.view.said(because)
@@ -37,6 +43,11 @@ class Composition:
         """The value of ``key`` has an effect that may surprise."""
         said = self.view.said(key)
         self.warnings.append(f"{DEFAULT if said is None else said.origin}: {key}: {sentence}")
+
+    def warn_item(self, item: View, key: str, sentence: str) -> None:
+        """The same for a key of an item of a list."""
+        said = item.said(key)
+        self.warnings.append(f"{item.origin if said is None else said.origin}: {item.at(key)}: {sentence}")
 
     def converted(self, key: str, convert: Callable[[str], T]) -> T | None:
         """The text of ``key`` as something else; None where it is absent, empty or impossible."""

@@ -103,15 +103,19 @@ _HTTP = (
     Key("http.h2c.enabled", kinds.BOOLEAN, _DONE, "false"),
 )
 
+# Go's zero means the default here, too.
+_SECOND = kinds.duration(minimum=0.001, zero=1.0)
+
 _NOTIFICATIONS = (
-    Key("notifications.events.includereferences", kinds.BOOLEAN, _NOT_YET),
-    *_each("notifications.endpoints[]", _NOT_YET, kinds.STRING, "name url"),
-    Key("notifications.endpoints[].disabled", kinds.BOOLEAN, _NOT_YET),
-    Key("notifications.endpoints[].headers", kinds.HEADERS, _NOT_YET),
-    *_each("notifications.endpoints[]", _NOT_YET, kinds.DURATION, "timeout backoff"),
-    Key("notifications.endpoints[].threshold", kinds.INTEGER, _NOT_YET),
-    Key("notifications.endpoints[].ignoredmediatypes", kinds.STRINGS, _NOT_YET),
-    *_each("notifications.endpoints[].ignore", _NOT_YET, kinds.STRINGS, "mediatypes actions"),
+    Key("notifications.events.includereferences", kinds.BOOLEAN, _DONE, "false"),
+    Key("notifications.endpoints[].name", kinds.STRING, _DONE),
+    Key("notifications.endpoints[].url", kinds.HTTP_URL, _DONE),
+    Key("notifications.endpoints[].disabled", kinds.BOOLEAN, _DONE, "false"),
+    Key("notifications.endpoints[].headers", kinds.HEADERS, _DONE),
+    Key("notifications.endpoints[].timeout", _SECOND, _DONE, "1s"),
+    Key("notifications.endpoints[].threshold", kinds.INTEGER, _DONE, "10"),
+    Key("notifications.endpoints[].backoff", _SECOND, _DONE, "1s"),
+    *_each("notifications.endpoints[]", _DONE, kinds.STRINGS, "ignoredmediatypes ignore.mediatypes ignore.actions"),
 )
 
 _REDIS = (
@@ -183,6 +187,8 @@ OUR_KEYS = (
     Key("disk.reserve", kinds.SIZE, _DONE, "256MiB"),
     Key("disk.fsync", kinds.BOOLEAN, _DONE, "true"),
     Key("validation.manifests.sparse", kinds.BOOLEAN, _DONE, "false"),
+    Key("events.pulls", kinds.BOOLEAN, _DONE, "false"),
+    _secret("notifications.endpoints[].secret", _DONE),
 )
 
 KEYS: tuple[Key, ...] = (

@@ -26,7 +26,7 @@ from entrepot.config.settings import Settings
 # Where the images and packages of distribution keep their configuration.
 USUAL_PATHS = (Path("/etc/docker/registry/config.yml"), Path("/etc/distribution/config.yml"))
 _VERSION = "0.1"
-_IDLE_SECTIONS = ("log.hooks", "notifications", "redis", "reporting", "compatibility")
+_IDLE_SECTIONS = ("log.hooks", "redis", "reporting", "compatibility")
 
 
 @dataclass(frozen=True, slots=True)

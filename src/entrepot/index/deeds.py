@@ -23,13 +23,14 @@ class Deed:
     """Why the truths of a change are new.
 
     ``keep``: seconds for which what dies by it can be restored; 0: not at all. ``at``: Unix time, the same for all
-    changes that one deed needs.
+    changes that one deed needs. ``source``: the repository that a blob was mounted from.
     """
 
     action: Action
     caller: Caller
     keep: float = 0.0
     at: float = field(default_factory=time.time)
+    source: RepositoryName | None = None
 
 
 @dataclass(frozen=True, slots=True)

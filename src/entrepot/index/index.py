@@ -2,7 +2,7 @@
 """Opens the index, makes its tables, and hands out its parts."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, select
@@ -12,6 +12,7 @@ from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
+from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine
 from entrepot.index.explanation import Explanations
 from entrepot.index.garbage import Garbage
@@ -22,6 +23,7 @@ from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.migrating import bring_up_to_date
+from entrepot.index.outbox import Outbox, OutboxWriter
 from entrepot.index.places import Database, IndexPlace, holders_of
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
@@ -82,6 +84,7 @@ class Index:
     completeness: Completeness
     census: Census
     audit: Audit
+    outbox: Outbox
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -94,16 +97,23 @@ class Index:
 
 
 @contextlib.contextmanager
-def open_index(place: IndexPlace, make_room: Callable[[], bool] = lambda: False) -> Iterator[Index]:
+def open_index(
+    place: IndexPlace,
+    make_room: Callable[[], bool] = lambda: False,
+    witnesses: Sequence[Callable[[OutboxWriter], Witness]] = (),
+) -> Iterator[Index]:
     """Open, making database file and tables where they are missing. Raises ``Unavailable`` with what to do.
 
-    ``make_room`` is called when the disk is full; True where it freed some.
+    ``make_room`` is called when the disk is full; True where it freed some. ``witnesses`` are made with what writes
+    events into it.
     """
     with contextlib.closing(_hold(place)) as holder, contextlib.closing(open_engine(place, make_room)) as engine:
         bring_up_to_date(engine, place)
         kinship = Kinship(engine.dialect)
         trash, history = Trash(engine, kinship), History(engine)
-        recorder = Recorder(engine.dialect, trash, (history,))
+        recorder = Recorder(
+            engine.dialect, trash, [history, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
+        )
         yield Index(
             lookups=Lookups(engine),
             lists=Lists(engine),
@@ -118,6 +128,7 @@ def open_index(place: IndexPlace, make_room: Callable[[], bool] = lambda: False)
             completeness=Completeness(engine),
             census=Census(engine),
             audit=Audit(engine),
+            outbox=Outbox(engine),
             kept=Kept(engine),
             holder=holder,
             same_file=engine.check,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists by keyset: each costs what the page costs, wherever it begins."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 
 from sqlalchemy import BindParameter, bindparam, delete, exists, false, func, or_, select
 
-from entrepot.index.engine import Engine
+from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import StoredManifest
 from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, Value
@@ -158,9 +158,14 @@ class Lists:
         rows = await self._engine.read(self._all_repositories, {"last": last, "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
 
-    async def drop_empty(self, name: RepositoryName) -> None:
-        """Forget a repository that holds nothing."""
-        await self._engine.write(lambda tx: tx.execute(self._drop_empty, {"repository": name}))
+    async def drop_empty(self, name: RepositoryName, witness: Callable[[Transaction], None]) -> None:
+        """Forget a repository that holds nothing; ``witness`` is called where it was there."""
+
+        def drop(tx: Transaction) -> None:
+            if tx.execute(self._drop_empty, {"repository": name}):
+                witness(tx)
+
+        await self._engine.write(drop)
 
     async def tag_targets(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Tag, Digest]]:
         """Tags of a repository and what they point to."""

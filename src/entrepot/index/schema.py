@@ -11,6 +11,7 @@
     kept                             small values about the index: which programs it can serve, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
+    events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
 A change here needs a migration (``migrations/``); a test compares the two.
@@ -199,5 +200,23 @@ COLLECTED = Table(
     sqlite_with_rowid=False,
 )
 
-KEPT_TABLES = (HISTORY, TRASH, COLLECTED)
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("position", BigInteger),
+    Column("created_at", Float, nullable=False),
+    Column("body", NAME, nullable=False),
+    Index("events_by_position", "position", "id"),
+)
+
+EVENT_ENDPOINTS = Table(
+    "event_endpoints",
+    METADATA,
+    Column("name", NAME, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+KEPT_TABLES = (HISTORY, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS)
 """Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""

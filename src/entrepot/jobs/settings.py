@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of background work: ``storage.maintenance.uploadpurging`` (compat.md 1.2)."""
+"""Settings of background work: ``storage.maintenance.uploadpurging``, ``notifications.endpoints`` (compat.md 1.2)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -12,6 +13,24 @@ class UploadPurging:
     age: float = 168 * 3600.0
     interval: float = 24 * 3600.0
     dryrun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One entry of ``notifications.endpoints``; ``timeout`` and ``backoff`` in seconds.
+
+    After ``threshold`` failures in a row each attempt waits for ``backoff``. ``secret`` (ours) signs each request.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    timeout: float = 1.0
+    threshold: int = 10
+    backoff: float = 1.0
+    ignored_mediatypes: frozenset[str] = frozenset()
+    ignored_actions: frozenset[str] = frozenset()
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +50,4 @@ class JobsSettings:
 
     uploadpurging: UploadPurging = field(default_factory=UploadPurging)
     collector: CollectorSettings = field(default_factory=CollectorSettings)
+    endpoints: tuple[Endpoint, ...] = ()

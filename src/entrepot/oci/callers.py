@@ -7,7 +7,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Caller:
     """One request. ``actor``: the account, "" where nobody had to say who they are; the others are empty where the
-    registry acts by itself.
+    registry acts by itself. ``address``: of the connection's other end.
+    ``remote``: what a proxy in front calls the client, which anybody can claim, else address and port.
+    ``origin``: scheme and host under which the client sees the registry, as in ``https://registry.example.com``.
     """
 
     actor: str = ""
@@ -16,6 +18,8 @@ class Caller:
     host: str = ""
     method: str = ""
     user_agent: str = ""
+    remote: str = ""
+    origin: str = ""
 
 
 THE_REGISTRY = Caller()

@@ -63,7 +63,7 @@ class Blobs:
                 return False
             if blob.content != digest:
                 return False
-            await self._link(name, digest, blob.size, Deed("mount", caller))
+            await self._link(name, digest, blob.size, Deed("mount", caller, source=origin))
         return True
 
     async def relink(self, name: RepositoryName, digest: Digest, deed: Deed) -> bool:

@@ -7,8 +7,10 @@ from entrepot.index.index import Index
 from entrepot.registry.adoption import Adoption
 from entrepot.registry.blobs import Blobs
 from entrepot.registry.catalogue import Catalogue
+from entrepot.registry.feed import Feed
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
+from entrepot.registry.pulls import Pulls
 from entrepot.registry.repositories import Repositories
 from entrepot.registry.settings import RegistrySettings
 from entrepot.registry.trash import Trash
@@ -26,6 +28,8 @@ class Registry:
     repositories: Repositories
     trash: Trash
     catalogue: Catalogue
+    feed: Feed
+    pulls: Pulls
     settings: RegistrySettings
 
 
@@ -42,5 +46,7 @@ def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry
         repositories=Repositories(storage, index, names, adoption, manifests, settings),
         trash=Trash(storage, index, blobs, manifests),
         catalogue=Catalogue(storage, index, adoption),
+        feed=Feed(index),
+        pulls=Pulls(index.outbox, settings.events),
         settings=settings,
     )

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole repositories."""
 
+import time
+from functools import partial
+
 from entrepot.index.deeds import Deed
 from entrepot.index.facts import BlobTruth, Change, Name, TagTruth
 from entrepot.index.index import Index
@@ -8,6 +11,7 @@ from entrepot.oci.callers import Caller
 from entrepot.oci.errors import NameUnknown, Unsupported
 from entrepot.oci.names import RepositoryName
 from entrepot.registry.adoption import Adoption
+from entrepot.registry.events import Describer
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
 from entrepot.registry.settings import RegistrySettings
@@ -35,6 +39,7 @@ class Repositories:
         self._adoption = adoption
         self._manifests = manifests
         self._settings = settings
+        self._describer = Describer(settings.events)
 
     async def remove(self, name: RepositoryName, caller: Caller, *, purge: bool = False) -> None:
         """Remove all that ``name`` holds; what is pushed meanwhile may stay. Raises ``NameUnknown``.
@@ -58,7 +63,8 @@ class Repositories:
             except UploadBusy:
                 continue  # somebody is pushing; it is purged one day
         await self._storage.links.remove_skeleton(name)
-        await self._index.lists.drop_empty(name)
+        body = self._describer.event("delete", {"repository": name}, caller, time.time_ns())
+        await self._index.lists.drop_empty(name, partial(self._index.outbox.writer.add, deed.at, body))
 
     async def _remove_tags(self, name: RepositoryName, deed: Deed) -> None:
         """Those that point to nothing: the others went with their manifests."""

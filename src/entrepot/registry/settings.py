@@ -30,6 +30,22 @@ class ValidationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EventSettings:
+    """What events say, and which are written. ``pulls``: whether anybody wants to hear of pulls.
+
+    ``base`` is the registry's URL where ``http.host`` names one, without a slash at its end; else each caller's, with
+    ``prefix`` behind it. ``source`` (HOST:PORT) and ``instance`` say which server tells.
+    """
+
+    includereferences: bool = False
+    pulls: bool = False
+    base: str | None = None
+    prefix: str = ""
+    source: str = ""
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrySettings:
     """All that this room is told."""
 
@@ -44,3 +60,4 @@ class RegistrySettings:
 
     catalog_max: int = 1000
     tags_max: int = 1000
+    events: EventSettings = field(default_factory=EventSettings)

@@ -113,10 +113,11 @@ class Snapshots(Collector):
         return in_flight, total
 
 
-def expose(directory: Path) -> bytes:
-    """The text that Prometheus reads."""
+def expose(directory: Path, *others: Collector) -> bytes:
+    """The text that Prometheus reads: all snapshots in ``directory``, and what ``others`` count in this process."""
     registry = CollectorRegistry()
-    registry.register(Snapshots(directory))
+    for collector in (Snapshots(directory), *others):
+        registry.register(collector)
     return generate_latest(registry)
 
 

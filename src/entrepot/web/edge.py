@@ -20,8 +20,10 @@ from entrepot.registry.registry import Registry
 from entrepot.telemetry.health import HealthBoard
 from entrepot.telemetry.logs import AccessLog, Logger
 from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.web.api.router import JsonApi
+from entrepot.web.callers import describe_client, find_caller
 from entrepot.web.errors import answer_error, answer_fault
-from entrepot.web.exchange import ClientGone, Exchange, Receive, Send, describe_client
+from entrepot.web.exchange import ClientGone, Exchange, Receive, Send
 from entrepot.web.pages import Pages
 from entrepot.web.settings import HttpSettings
 from entrepot.web.v1 import Search
@@ -67,6 +69,7 @@ class Parts:
 
     api: Api
     search: Search
+    json_api: JsonApi
     pages: Pages
 
 
@@ -129,17 +132,21 @@ class Edge:
         if manifest is None:
             return None
         payload = manifest.payload
+        request_id = self._request_id()
         headers = [
             (b"content-type", manifest.media_type.encode()),
             (b"content-length", str(len(payload)).encode()),
             (b"docker-content-digest", manifest.digest.encode()),
             (b"etag", f'"{manifest.digest}"'.encode()),
-            (b"x-request-id", self._request_id().encode()),
+            (b"x-request-id", request_id.encode()),
             *self._fixed,
         ]
         body = payload if method == "GET" else b""
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        if self._registry.pulls.wanted:
+            caller = find_caller(scope, request_id)
+            self._registry.pulls.note_manifest(repository, reference, manifest, caller)
         return Done("manifest", 200, 0, len(body))
 
     async def _full(self, scope: Scope, receive: Receive, send: Send) -> Done:
@@ -173,6 +180,9 @@ class Edge:
         if path == "/_ping" or path.startswith("/v1/"):
             self._require_health()
             return "search", lambda: self._parts.search.handle(exchange, path)
+        if path.startswith("/api/"):
+            self._require_health()
+            return "api", lambda: self._parts.json_api.handle(exchange, path)
         if path not in {"/healthz", "/readyz"}:
             self._require_health()
         return "page", lambda: self._parts.pages.handle(exchange, path)

@@ -16,6 +16,7 @@ from starlette.types import Message, Scope
 
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import RequestInvalid, SizeInvalid, Unavailable
+from entrepot.web.callers import find_caller
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -61,12 +62,6 @@ def answer_options(methods: Sequence[str]) -> Answer:
     return Answer(200, {"Allow": ", ".join([*methods, "OPTIONS"])})
 
 
-def describe_client(scope: Scope) -> str:
-    """The address as people write it: on a socket for both families IPv4 arrives as ``::ffff:192.0.2.1``."""
-    client = scope.get("client")
-    return str(client[0]).removeprefix("::ffff:") if client and client[0] else "-"
-
-
 class Exchange:
     """A request, its body, and the way to answer it."""
 
@@ -97,13 +92,7 @@ class Exchange:
 
     def caller(self) -> Caller:
         """Who asks, for history and events."""
-        return Caller(
-            request_id=self.extra.get("X-Request-Id", ""),
-            address=describe_client(self.scope),
-            host=self.headers.get("host", "")[:300],
-            method=self.method,
-            user_agent=self.headers.get("user-agent", "")[:300],
-        )
+        return find_caller(self.scope, self.extra.get("X-Request-Id", ""))
 
     def content_length(self) -> int | None:
         """What the client announced; None for chunked bodies."""

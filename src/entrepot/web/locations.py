@@ -5,7 +5,7 @@ Relative by default: behind a proxy a path is always right, where scheme and hos
 behind a proxy" is among the most frequent complaints about registries). Absolute where ``http.host`` says so.
 """
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from entrepot.oci.digests import Digest
@@ -17,8 +17,8 @@ class Locations:
     """Writes addresses of this registry's resources."""
 
     def __init__(self, settings: HttpSettings) -> None:
-        self._base = _base(settings)
         self._path = settings.prefix.rstrip("/")
+        self._base = self._path if settings.base is None else settings.base
 
     def upload(self, name: RepositoryName, upload: UUID) -> str:
         """Where an upload goes on."""
@@ -36,13 +36,3 @@ class Locations:
         """The value of a ``Link`` header; ``path`` as in ``/v2/_catalog``. Always a path."""
         query = urlencode(sorted(parameters.items()))
         return f'<{self._path}{quote(path, safe="/:")}?{query}>; rel="next"'
-
-
-def _base(settings: HttpSettings) -> str:
-    """``http.host`` wins; its path counts only with a slash behind it, as in distribution."""
-    if settings.host is not None:
-        parts = urlsplit(settings.host)
-        if parts.scheme and parts.netloc:
-            path = parts.path.rstrip("/") if parts.path.endswith("/") else ""
-            return f"{parts.scheme}://{parts.netloc}{path}"
-    return settings.prefix.rstrip("/")

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,11 @@ class HttpSettings:
     draintimeout: float | None = None
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     h2c_enabled: bool = False
+
+    @property
+    def base(self) -> str | None:
+        """What ``http.host`` puts before ``/v2/``; its path counts only with a slash behind it, as in distribution."""
+        parts = urlsplit(self.host or "")
+        if not (parts.scheme and parts.netloc):
+            return None
+        return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') if parts.path.endswith('/') else ''}"

@@ -32,12 +32,13 @@ async def get(exchange: Exchange, registry: Registry, name: RepositoryName, dige
         return await exchange.answer(Answer(304, headers))
     asked = exchange.headers.get("range")
     condition = exchange.headers.get("if-range")
-    if asked is None or (condition is not None and condition != f'"{digest}"'):
-        return await _send_whole(exchange, registry, blob, headers)
+    whole = asked is None or (condition is not None and condition != f'"{digest}"')
     try:
-        part = parse_range(asked, blob.size)
+        part = None if whole else parse_range(asked or "", blob.size)
     except Unsatisfiable:
         return await exchange.answer(_unsatisfiable(blob))
+    if registry.pulls.wanted:
+        registry.pulls.note_blob(name, digest, blob.size, exchange.caller())
     if part is None:
         return await _send_whole(exchange, registry, blob, headers)
     headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{blob.size}"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The feed of events, for whoever asks for it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from entrepot.index.index import Index
+from entrepot.oci.errors import RequestInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Events in order; ``next`` is where to go on. ``missed``: how many between were dropped before they were read."""
+
+    events: Sequence[object]
+    next: int
+    missed: int
+
+
+class Feed:
+    """What happened, in the order in which positions were given."""
+
+    def __init__(self, index: Index) -> None:
+        self._outbox = index.outbox
+
+    async def page(self, after: int, limit: int) -> FeedPage:
+        """The first ``limit`` events behind ``after``; 0 is before the first. Raises ``RequestInvalid`` where
+        ``after`` is behind the newest: it is of another index than this.
+        """
+        found = await self._outbox.page(after, limit)
+        if found:
+            events = [json.loads(event.body) for event in found]
+            return FeedPage(events, found[-1].position, found[0].position - after - 1 if after else 0)
+        extent = await self._outbox.extent()
+        if after > (0 if extent is None else extent.newest):
+            raise RequestInvalid(
+                f"after={after} is behind the end of the feed: the index was made anew; leave after out"
+            )
+        return FeedPage((), after, 0)
