@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from entrepot.index.places import Database
 from support import daemons
 from support.peer import Peer
 from support.postgres import Postgres
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+
+    from entrepot.index.places import IndexPlace
 
 NO_SKIPS = os.environ.get("ENTREPOT_NO_SKIPS") == "1"
 LAST_LINES = 40
@@ -84,6 +87,14 @@ def database(postgres: Postgres) -> Iterator[str]:
     """The address of an empty database, for this test."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> IndexPlace:
+    """Where an index lies, on each database."""
+    if request.param == "sqlite":
+        return tmp_path / "index.sqlite3"
+    return Database(request.getfixturevalue("database"), tmp_path / "holders")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from entrepot.index.index import Index, open_index
-from entrepot.index.places import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +20,6 @@ if TYPE_CHECKING:
 def path(tmp_path: Path) -> Path:
     """Where an index of SQLite lies."""
     return tmp_path / "index.sqlite3"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> IndexPlace:
-    """Where the index lies, on each database."""
-    if request.param == "sqlite":
-        return path
-    return Database(request.getfixturevalue("database"), tmp_path / "holders")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from entrepot.index.places import Database
 from entrepot.telemetry.logs import Logger, configure_logs
 from entrepot.telemetry.settings import LogSettings
 from support.houses import House, open_house
@@ -20,14 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from entrepot.index.places import IndexPlace
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> IndexPlace:
-    """Where the index lies, on each database."""
-    if request.param == "postgresql":
-        return Database(request.getfixturevalue("database"), tmp_path / "holders")
-    return tmp_path / "index" / "index.sqlite3"
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from contextlib import closing
 from functools import partial
 from typing import cast
 
-from sqlalchemy import Connection as Database
-from sqlalchemy import Executable, Select, Table, func, select, text
+from sqlalchemy import Connection, Executable, Select, Table, func, select, text
 
 from entrepot.index.engine import Engine
 from entrepot.index.index import open_engine
@@ -38,11 +37,11 @@ def move_kept(source: IndexPlace, target: IndexPlace) -> dict[str, int]:
         return copied
 
 
-def _give(taking: Engine, target: IndexPlace, copied: dict[str, int], source: Database) -> None:
+def _give(taking: Engine, target: IndexPlace, copied: dict[str, int], source: Connection) -> None:
     taking.alter(partial(_take, source, target, copied))
 
 
-def _take(source: Database, place: IndexPlace, copied: dict[str, int], target: Database) -> None:
+def _take(source: Connection, place: IndexPlace, copied: dict[str, int], target: Connection) -> None:
     held = [table.name for table in KEPT_TABLES if target.execute(select(func.count()).select_from(table)).scalar()]
     if held:
         raise Unavailable(
@@ -65,7 +64,7 @@ def _what_the_trash_needs() -> Iterator[tuple[Table, Select[tuple[object, ...]]]
     yield REFERENCES, select(REFERENCES).where(REFERENCES.c.manifest.in_(trashed))
 
 
-def _copy(rows: Select[tuple[object, ...]], table: Table, source: Database, target: Database) -> int:
+def _copy(rows: Select[tuple[object, ...]], table: Table, source: Connection, target: Connection) -> int:
     count = 0
     adding = cast("Executable", insert_absent(table, *rows.selected_columns.keys())(target.dialect))
     for part in source.execute(rows.execution_options(yield_per=ROWS)).mappings().partitions():
@@ -74,7 +73,7 @@ def _copy(rows: Select[tuple[object, ...]], table: Table, source: Database, targ
     return count
 
 
-def _continue_numbers(target: Database) -> None:
+def _continue_numbers(target: Connection) -> None:
     """A sequence knows nothing of numbers that were given with their rows."""
     for table in KEPT_TABLES:
         if "id" in table.columns:
