@@ -2,10 +2,12 @@
 """Opens storage and index as the settings say, for a server's processes and for commands."""
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 from entrepot.config.settings import Settings
 from entrepot.index.deeds import Witness
@@ -22,6 +24,7 @@ from entrepot.storage.ports import Storage
 from entrepot.storage.reserve import give_up_reserve
 from entrepot.storage.settings import FilesystemSettings
 from entrepot.telemetry.logs import Logger
+from entrepot.web.settings import TcpAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def open_parts(settings: Settings) -> Iterator[tuple[Storage, Index]]:
     identity = look_at(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else None
     with (
         _open_storage(Place(settings, found, identity)) as storage,
-        open_index(found, witnesses=_witnesses(settings)) as index,
+        open_index(found, witnesses=_witnesses(name_source(settings))) as index,
     ):
         yield storage, index
 
@@ -85,6 +88,14 @@ def place_index(settings: Settings, run_directory: Path, *, beside_data: bool) -
 def is_filesystem(settings: Settings) -> bool:
     """Whether several processes can have this storage open."""
     return isinstance(settings.storage.driver, FilesystemSettings)
+
+
+def name_source(settings: Settings) -> Settings:
+    """With which server events come from, in distribution's form: HOST:PORT, and an id of this start."""
+    address = settings.http.address
+    port = f":{address.port}" if isinstance(address, TcpAddress) else ""
+    events = replace(settings.registry.events, source=f"{socket.gethostname()}{port}", instance=str(uuid4()))
+    return replace(settings, registry=replace(settings.registry, events=events))
 
 
 def _witnesses(settings: Settings) -> tuple[Callable[[OutboxWriter], Witness], ...]:

@@ -10,14 +10,14 @@ import click
 
 from entrepot.app.opening import open_parts
 from entrepot.cli.comparing import bring_together
-from entrepot.cli.loading import load_settings, run
+from entrepot.cli.loading import load_settings, require_writable, run
 from entrepot.config.settings import Settings
 from entrepot.index.explanation import Explanation
 from entrepot.index.index import Index
 from entrepot.jobs.adopting import COMPARED
 from entrepot.jobs.collecting import Busy, collect
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import DigestInvalid, ReadOnly
+from entrepot.oci.errors import DigestInvalid
 from entrepot.registry.adoption import take_turns
 from entrepot.registry.agreement import Disagreement
 from entrepot.registry.collection import Tally
@@ -53,8 +53,7 @@ def run_now(config: Path | None, *, dry_run: bool, delete_untagged: bool) -> Non
     With --delete-untagged, manifests that nothing needs go to the trash, from which they can be restored for trash.age.
     """
     settings = load_settings(config)
-    if settings.registry.readonly:
-        raise click.ClickException(str(ReadOnly().row.message))
+    require_writable(settings)
     run(_collect(settings, dry=dry_run, untagged=delete_untagged))
 
 
