@@ -28,7 +28,7 @@ NAMES = ("team/app", "team/app/nested", "solo")
 TAGS = ("1.0", "latest", "Old_1")
 OPTIONS = (
     *("--checks", "all", "--mode", "all", "--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure"),
-    *("--max-examples", "20", "--seed", "1", "--generation-database", "none", "--no-color"),
+    *("--max-examples", "40", "--seed", "1", "--generation-database", "none", "--no-color"),
     *("--suppress-health-check", "filter_too_much,too_slow", "--warnings", "off"),
 )
 """Patterns as narrow as those of digests are hard to break by chance, which hypothesis would call a fault."""

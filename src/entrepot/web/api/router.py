@@ -8,6 +8,7 @@ from entrepot.web.api.operations import Method, Operation, find_place
 from entrepot.web.api.origins import Origins
 from entrepot.web.api.parameters import require_known
 from entrepot.web.exchange import Exchange, answer_options
+from entrepot.web.outgoing import Outgoing, too_many
 
 ROOT = "/api/v1"
 
@@ -22,6 +23,7 @@ class JsonApi:
         self._paths = _by_path(operations)
         self._origins = origins
         self._readonly = readonly
+        self._outgoing = Outgoing()
 
     async def handle(self, exchange: Exchange, path: str) -> None:
         """``path`` is below the prefix and begins with ``/api/``. Answers, or raises what becomes an answer."""
@@ -41,7 +43,13 @@ class JsonApi:
         if operation.changes:
             self._require_change(exchange)
         require_known(exchange.query, operation.query)
-        return await exchange.answer(await operation.handler(exchange, place))
+        answer = await operation.handler(exchange, place)
+        if operation.changes:
+            return await exchange.answer(answer)  # what is done is not answered by 503
+        if not self._outgoing.fits(len(answer.body)):
+            raise too_many()  # it lies in memory already, so it may not wait
+        async with self._outgoing.hold(len(answer.body)):
+            return await exchange.answer(answer)
 
     def _require_change(self, exchange: Exchange) -> None:
         if self._readonly:
