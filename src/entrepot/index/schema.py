@@ -181,6 +181,7 @@ HISTORY = Table(
     Column("old", Text),
     Column("new", Text),
     Index("history_by_tag", "repository", "tag", "id"),
+    Index("history_by_old", "repository", "old", "moved_at"),
 )
 
 COLLECTED = Table(
