@@ -65,6 +65,10 @@ class Kinship:
         children = tx.all(self._children, {"digest": digest})
         return _digests([*children, *tx.all(self._referrers, {"here": here, "digest": digest})])
 
+    def is_kept(self, here: int, digest: Digest, tx: Transaction) -> bool:
+        """Whether a tag, an index or a subject keeps the manifest alive."""
+        return self._kept(here, digest, set(), set(), tx)
+
     def find_orphans(
         self, here: int, gone: Iterable[Digest], untagged: Sequence[tuple[Tag, Digest]], tx: Transaction
     ) -> list[Digest]:

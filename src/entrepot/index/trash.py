@@ -186,16 +186,14 @@ class Trash:
             self.revive(here, repository, digest, tx)
 
     def meet(self, here: int, repository: RepositoryName, digest: Digest, tx: Transaction) -> None:
-        """A link that the index did not know: in the trash if it went there with it; else another program pushed the
-        manifest again, and it lives.
+        """A link that the index did not know: in the trash if it went there with it and nothing keeps it alive; else
+        another program pushed it, and it lives with those that it keeps alive.
         """
         row = tx.one(self._get, {"repository": repository, "of": digest})
-        if row is None:
-            return
-        if _trashed(row).linked:
+        if row is not None and _trashed(row).linked and not self._kinship.is_kept(here, digest, tx):
             tx.execute(self._hide, {"here": here, "of": digest})
         else:
-            tx.execute(self._drop, {"repository": repository, "of": digest})
+            self.revive(here, repository, digest, tx)
 
     def _page_of(self, repository: RepositoryName, before: float, last: str, limit: int, tx: Transaction) -> list[Row]:
         return tx.all(self._untagged, {"repository": repository, "before": before, "last": last, "limit": limit})
