@@ -74,8 +74,8 @@ def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Shar
             elif isinstance(driver, FilesystemSettings):
                 fill_reserve(driver.rootdirectory, settings.storage.disk.reserve)
             settings = name_source(settings)
-            index_path = place_index(settings, run_directory, beside_data=claim is not None and claim.writable)
-            place = Place(settings, index_path, None if claim is None else claim.identity)
+            index_place = place_index(settings, run_directory, beside_data=claim is not None and claim.writable)
+            place = Place(settings, index_place, None if claim is None else claim.identity)
             yield Shared(place, listener, bind_debug(settings), HealthBoard(), run_directory, log)
     finally:
         shutil.rmtree(run_directory, ignore_errors=True)

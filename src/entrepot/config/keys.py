@@ -183,7 +183,7 @@ OUR_KEYS = (
     Key("collector.enabled", kinds.BOOLEAN, _DONE, "true"),
     Key("collector.grace", _AGE, _DONE, "24h"),
     Key("collector.interval", _PURGE, _DONE, "1h"),
-    Key("index.url", kinds.SQLITE_URL, _DONE),
+    Key("index.url", kinds.INDEX_URL, _DONE),
     Key("disk.reserve", kinds.SIZE, _DONE, "256MiB"),
     Key("disk.fsync", kinds.BOOLEAN, _DONE, "true"),
     Key("validation.manifests.sparse", kinds.BOOLEAN, _DONE, "false"),
