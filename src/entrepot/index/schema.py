@@ -8,6 +8,7 @@
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
     blobs                            sizes, whether we verified the bytes, whether they are condemned
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
+    removals                         who removes by a change under way, and for how long it can be restored
     kept                             small values about the index: which programs it can serve, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
@@ -144,6 +145,16 @@ PINS = Table(
     Column("name", NAME, primary_key=True),
     Column("change", NAME, primary_key=True),
     Index("pins_by_change", "change"),
+    sqlite_with_rowid=False,
+)
+
+REMOVALS = Table(
+    "removals",
+    METADATA,
+    Column("change", NAME, primary_key=True),
+    Column("actor", NAME, nullable=False),
+    Column("keep", Float, nullable=False),
+    Column("done_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )
 

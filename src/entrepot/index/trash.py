@@ -24,6 +24,9 @@ from entrepot.oci.names import RepositoryName, Tag
 BATCH = 200
 """Untagged manifests that are looked at in one transaction."""
 
+EVERY = 1 << 62
+"""More than there are; PostgreSQL knows no limit below zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
@@ -119,7 +122,7 @@ class Trash:
         kept.
         """
         return await self._engine.read_together(
-            lambda tx: self._orphans(self._page_of(repository, before, "", -1, tx), tx)
+            lambda tx: self._orphans(self._page_of(repository, before, "", EVERY, tx), tx)
         )
 
     async def hide_untagged(self, repository: RepositoryName, before: float, keep: float) -> int:
