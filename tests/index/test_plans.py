@@ -30,6 +30,18 @@ search reads each name at worst: 75 ms for a million of them. What a repository'
 it holds in a temporary tree.
 """
 
+WHOLE_REPOSITORY = {
+    "Garbage._links",
+    "Garbage._opaque",
+    "Lists._drop_empty",
+    "Lists._repositories",
+    "Lists._search",
+    "Reclaims._all",
+    "Reclaims._all_tags",
+    "Reclaims._layers",
+}
+"""Read all that one repository holds: on purpose, or until the first row that is found."""
+
 
 def statements(path: Path) -> dict[str, Statement]:
     """All statements of the rooms' objects, by the attribute that holds them."""
@@ -92,6 +104,17 @@ def test_no_statement_reads_whole_tables(database: Path) -> None:
         if name not in WHOLE and any("SCAN" in step or "TEMP B-TREE" in step for step in steps)
     }
     assert bad == {}
+
+
+def test_no_statement_reads_whole_repositories(database: Path) -> None:
+    """What is asked of each manifest of a deletion looks that manifest up: a search of its repository for each, under
+    the lock of all writers, would take minutes where there are 20,000.
+    """
+    whole = ("(repository_id=?)", "(repository=?)")
+    with closing(sqlite3.connect(database)) as connection:
+        plans = {name: plan(connection, statement) for name, statement in statements(database).items()}
+    found = {name for name, steps in plans.items() if any(step.endswith(whole) for step in steps)}
+    assert found == WHOLE_REPOSITORY
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from entrepot.oci.callers import THE_REGISTRY, Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, NameUnknown
 from entrepot.oci.names import RepositoryName, Tag
+from entrepot.registry.adoption import Adoption, take_turns
 from entrepot.registry.registry import Registry
 from support import images
-from support.houses import House, differences, push, push_manifest, read_blob
+from support.houses import House, differences, plant, push, push_manifest, read_blob
 from support.rooms import NAME, OTHER
 
 LATEST, OLD = Tag("latest"), Tag("old")
@@ -277,3 +278,23 @@ async def test_a_deed_keeps_its_moment(registry: Registry) -> None:
     assert len(entries) == 9
     assert len({entry.trashed_at for entry in entries}) == 1
     assert Deed("delete", SOMEBODY).at >= entries[0].trashed_at
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_what_another_program_names(house: House, registry: Registry, *, forgotten: bool) -> None:
+    """Children in the trash that an index names which registry:2 pushed are alive once the index has met that one, also
+    where registry:2 had removed and pushed them as well.
+    """
+    made = images.index()
+    await push(registry, NAME, made, "latest")
+    await registry.manifests.untag(NAME, LATEST)
+    children = [Digest(child.digest) for child in made.children]
+    assert await trashed(registry) == {made.digest, *children}
+    adoption = Adoption(house.storage, house.index, house.names)
+    if forgotten:
+        await house.storage.links.remove_revisions(NAME, children)
+        await adoption.compare(NAME, take_turns)
+    await plant(house.storage, NAME, images.index(made.children, annotations={"made": "anew"}), "new")
+    await adoption.compare(NAME, take_turns)
+    assert await trashed(registry) == {made.digest}
+    assert [await house.index.trash.is_hidden(NAME, child) for child in children] == [False, False]

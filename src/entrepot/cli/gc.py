@@ -106,9 +106,11 @@ async def _is_compared(index: Index) -> bool:
 async def _trash_untagged(settings: Settings, index: Index, *, dry: bool) -> None:
     count = 0
     last = ""
+    trash, age = index.trash, settings.registry.trash_age
     while names := await index.lists.known_repositories(last, 500):
         for name in names:
-            count += len(await index.trash.find_untagged(name, time.time(), settings.registry.trash_age, dry=dry))
+            now = time.time()
+            count += len(await trash.find_untagged(name, now)) if dry else await trash.hide_untagged(name, now, age)
         last = names[-1]
     click.echo(f"{count:,} untagged manifests {'would go' if dry else 'went'} to the trash")
 

@@ -18,8 +18,9 @@ from entrepot.index.deeds import Deed
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import Change, Name, OpenIntent, Truth
 from entrepot.index.recorder import Recorder
-from entrepot.index.schema import INTENTS, LAYERS, PINS, REPOSITORIES, REVISIONS
+from entrepot.index.schema import INTENTS, LAYERS, PINS, REMOVALS, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, Value, insert_absent
+from entrepot.oci.callers import Caller
 from entrepot.oci.errors import Unavailable
 from entrepot.oci.names import RepositoryName
 
@@ -76,11 +77,24 @@ class Changes:
                 ),
                 dialect,
             ),
+            "tag": Statement.compile(
+                select(TAGS.c.digest).where(TAGS.c.repository_id == here, TAGS.c.name == bindparam("name")), dialect
+            ),
         }
         self._delete_intents = Statement.compile(
             delete(INTENTS).where(INTENTS.c.change == bindparam("change")), dialect
         )
         self._delete_pins = Statement.compile(delete(PINS).where(PINS.c.change == bindparam("change")), dialect)
+        self._insert_removal = Statement.compile(insert_absent(REMOVALS), dialect)
+        self._removal = Statement.compile(
+            select(REMOVALS.c.actor, REMOVALS.c.keep, REMOVALS.c.done_at).where(
+                REMOVALS.c.change == bindparam("change")
+            ),
+            dialect,
+        )
+        self._delete_removal = Statement.compile(
+            delete(REMOVALS).where(REMOVALS.c.change == bindparam("change")), dialect
+        )
         self._abandon = Statement.compile(
             update(INTENTS).where(INTENTS.c.change == bindparam("of")).values(holder=bindparam("nobody")), dialect
         )
@@ -93,14 +107,15 @@ class Changes:
         columns = (INTENTS.c.repository, INTENTS.c.kind, INTENTS.c.name, INTENTS.c.change, INTENTS.c.holder)
         self._open = Statement.compile(select(*columns), dialect)
 
-    async def begin(self, change: Change) -> str:
-        """Lock the names and pin what is needed; returns the change's id.
+    async def begin(self, change: Change, deed: Deed | None = None) -> str:
+        """Lock the names and pin what is needed; returns the change's id. ``deed``: of a removal, so that what it has
+        removed can be restored, whoever has to settle it.
 
         Raises :class:`NameBusy` (nothing was locked; try again) or :class:`PinsMissing`.
         """
         identity = uuid4().hex
         try:
-            await self._engine.write(partial(self._begin, change, identity))
+            await self._engine.write(partial(self._begin, change, identity, deed))
         except (asyncio.CancelledError, Unavailable):
             await asyncio.shield(self.abandon(identity))  # it may have begun all the same
             raise
@@ -114,6 +129,10 @@ class Changes:
         Finishing twice is harmless: the second finds no intent.
         """
         await self._engine.write(partial(self._finish, change, repository, tuple(truths), deed))
+
+    async def settle(self, change: str, repository: RepositoryName, truths: Iterable[Truth]) -> None:
+        """The same for a change that did not come to its end. What a removal removed, it removed: the rest stays."""
+        await self._engine.write(partial(self._settle, change, repository, tuple(truths)))
 
     async def abandon(self, change: str) -> None:
         """Let the next who wants the names settle them, since we could not.
@@ -152,7 +171,7 @@ class Changes:
         """All names under change."""
         return [_open_intent(row) for row in await self._engine.read(self._open, {})]
 
-    def _begin(self, change: Change, identity: str, tx: Transaction) -> None:
+    def _begin(self, change: Change, identity: str, deed: Deed | None, tx: Transaction) -> None:
         repository = {"repository": change.repository}
         self._check_pins(change, tx)
         begun: dict[str, Value] = {"change": identity, "holder": self._holder, "begun_at": time.time()}
@@ -164,6 +183,10 @@ class Changes:
                 self._refuse_busy(tx.all(self._intent_holder, key))
         for pin in change.pins:
             tx.execute(self._insert_pin, {**repository, "kind": pin.kind, "name": pin.name, "change": identity})
+
+        if deed is not None:
+            removal: dict[str, Value] = {"actor": deed.caller.actor, "keep": deed.keep, "done_at": deed.at}
+            tx.execute(self._insert_removal, {"change": identity, **removal})
 
     def _check_pins(self, change: Change, tx: Transaction) -> None:
         missing = []
@@ -184,7 +207,25 @@ class Changes:
     ) -> None:
         if tx.execute(self._delete_intents, {"change": change}):
             self._recorder.record(repository, truths, tx, deed)
+            tx.execute(self._delete_removal, {"change": change})
         tx.execute(self._delete_pins, {"change": change})
+
+    def _settle(self, change: str, repository: RepositoryName, truths: tuple[Truth, ...], tx: Transaction) -> None:
+        row = tx.one(self._removal, {"change": change})
+        gone = [truth for truth in truths if not truth.present and self._is_known(repository, truth.name, tx)]
+        if row is None or not gone:
+            self._finish(change, repository, truths, None, tx)
+            return
+        if not tx.execute(self._delete_intents, {"change": change}):
+            return
+        actor, keep, done_at = row
+        deed = Deed("delete", Caller(actor=str(actor)), float(keep or 0), float(done_at or 0))
+        self._recorder.record(repository, [truth for truth in truths if truth.present], tx)
+        self._recorder.record(repository, gone, tx, deed)
+        tx.execute(self._delete_removal, {"change": change})
+
+    def _is_known(self, repository: RepositoryName, name: Name, tx: Transaction) -> bool:
+        return tx.one(self._held[name.kind], {"repository": repository, "name": name.name}) is not None
 
 
 def _open_intent(row: tuple[object, ...]) -> OpenIntent:

@@ -95,8 +95,8 @@ class Garbage:
         )
         self._meet = Statement.compile(insert_absent(BLOBS, "digest", "size", "verified", "touched_at"), dialect)
         self._known = Statement.compile(select(BLOBS.c.digest).where(of), dialect)
-        self._forget = [
-            Statement.compile(delete(BLOBS).where(of), dialect),
+        self._forget = Statement.compile(delete(BLOBS).where(of, BLOBS.c.condemned_at.is_not(None)), dialect)
+        self._forget_manifest = [
             Statement.compile(delete(MANIFESTS).where(MANIFESTS.c.digest == bindparam("of")), dialect),
             Statement.compile(delete(REFERENCES).where(REFERENCES.c.manifest == bindparam("of")), dialect),
         ]
@@ -146,11 +146,13 @@ class Garbage:
         return await self._engine.read_together(ask)
 
     async def forget(self, gone: Sequence[Bytes], now: float) -> None:
-        """The bytes are gone: so are their rows; that they went is remembered. The caller still claims them."""
+        """The bytes are gone: so are their rows, unless they were brought back; that they went is remembered."""
 
         def forget(tx: Transaction) -> None:
             for one in gone:
-                for statement in self._forget:
+                if not tx.execute(self._forget, {"of": one.digest}):
+                    continue
+                for statement in self._forget_manifest:
                     tx.execute(statement, {"of": one.digest})
                 tx.execute(self._collect, {"digest": one.digest, "size": one.size, "collected_at": now})
 

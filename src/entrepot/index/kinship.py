@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import BindParameter, bindparam, false, select
+from sqlalchemy import BindParameter, bindparam, exists, false, select
 from sqlalchemy.engine.interfaces import Dialect
 
 from entrepot.index.engine import Transaction
@@ -20,11 +20,8 @@ class Kinship:
         here = REVISIONS.c.repository_id == bindparam("here")
         visible = REVISIONS.c.hidden == false()
         one: BindParameter[str] = bindparam("digest")
-        parent = (
-            REFERENCES.c.kind == "manifest",
-            REFERENCES.c.target == one,
-            REVISIONS.c.digest == REFERENCES.c.manifest,
-        )
+        naming = (REFERENCES.c.kind == "manifest", REFERENCES.c.target == one)
+        held = exists().where(here, visible, REVISIONS.c.digest == REFERENCES.c.manifest)  # joined, all were read
         named = (REFERENCES.c.manifest == one, REFERENCES.c.kind == "manifest")
         self._revision = Statement.compile(
             select(REVISIONS.c.subject, REVISIONS.c.hidden).where(here, REVISIONS.c.digest == one), dialect
@@ -32,7 +29,7 @@ class Kinship:
         self._tags = Statement.compile(
             select(TAGS.c.name).where(TAGS.c.repository_id == bindparam("here"), TAGS.c.digest == one), dialect
         )
-        self._parents = Statement.compile(select(REVISIONS.c.digest).where(here, visible, *parent), dialect)
+        self._parents = Statement.compile(select(REFERENCES.c.manifest).where(*naming, held), dialect)
         self._children = Statement.compile(select(REFERENCES.c.target).where(*named), dialect)
         self._referrers = Statement.compile(select(REVISIONS.c.digest).where(here, REVISIONS.c.subject == one), dialect)
 
@@ -67,6 +64,10 @@ class Kinship:
         """Whom the manifest keeps alive: those that it names, and those that refer to it."""
         children = tx.all(self._children, {"digest": digest})
         return _digests([*children, *tx.all(self._referrers, {"here": here, "digest": digest})])
+
+    def is_kept(self, here: int, digest: Digest, tx: Transaction) -> bool:
+        """Whether a tag, an index or a subject keeps the manifest alive."""
+        return self._kept(here, digest, set(), set(), tx)
 
     def find_orphans(
         self, here: int, gone: Iterable[Digest], untagged: Sequence[tuple[Tag, Digest]], tx: Transaction

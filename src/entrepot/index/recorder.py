@@ -70,8 +70,7 @@ class Recorder:
                     if truth.digest is not None:
                         self._trash.revive_hidden(here, repository, truth.digest, tx)
                 case ManifestTruth():
-                    if self._manifest(here, truth, tx):
-                        self._trash.meet(here, repository, truth.digest, tx)
+                    self._membership(here, repository, truth, deed, tx)
                 case BlobTruth():
                     self._blob(here, truth, tx)
         if deed is not None:
@@ -86,12 +85,9 @@ class Recorder:
         deed: Deed,
         tx: Transaction,
     ) -> None:
-        """Who died or lives again by ``deed``; then it is witnessed."""
+        """Who died by ``deed``; then it is witnessed."""
         if deed.action == "delete":
             self._trash.bury(here, repository, truths, moves, deed, tx)
-        for truth in truths:
-            if isinstance(truth, ManifestTruth) and truth.present:
-                self._trash.revive(here, repository, truth.digest, tx)
         for witness in self._witnesses:
             witness.witness(repository, truths, moves, deed, tx)
 
@@ -116,6 +112,16 @@ class Recorder:
                 {"repository_id": here, "name": truth.tag, "digest": truth.digest, "moved_at": time.time()},
             )
         return [] if old == truth.digest else [TagMove(truth.tag, old, truth.digest)]
+
+    def _membership(
+        self, here: int, repository: RepositoryName, truth: ManifestTruth, deed: Deed | None, tx: Transaction
+    ) -> None:
+        """A manifest, and whether it lives."""
+        new = self._manifest(here, truth, tx)
+        if deed is not None and truth.present:
+            self._trash.revive(here, repository, truth.digest, tx)
+        elif new:
+            self._trash.meet(here, repository, truth.digest, tx)
 
     def _manifest(self, here: int, truth: ManifestTruth, tx: Transaction) -> bool:
         """Whether the repository holds it and did not before."""

@@ -8,6 +8,7 @@
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
     blobs                            sizes, whether we verified the bytes, whether they are condemned
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
+    removals                         who removes by a change under way, and for how long it can be restored
     kept                             small values about the index: which programs it can serve, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
@@ -147,6 +148,16 @@ PINS = Table(
     sqlite_with_rowid=False,
 )
 
+REMOVALS = Table(
+    "removals",
+    METADATA,
+    Column("change", NAME, primary_key=True),
+    Column("actor", NAME, nullable=False),
+    Column("keep", Float, nullable=False),
+    Column("done_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 KEPT = Table(
     "kept",
     METADATA,
@@ -188,7 +199,7 @@ HISTORY = Table(
     Column("old", NAME),
     Column("new", NAME),
     Index("history_by_tag", "repository", "tag", "id"),
-    Index("history_by_old", "repository", "old"),
+    Index("history_by_old", "repository", "old", "moved_at"),
 )
 
 COLLECTED = Table(

@@ -7,6 +7,7 @@ that somebody removed by digest have no link any more; their facts stay.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import bindparam, delete, exists, false, select, true, update
 
@@ -19,6 +20,12 @@ from entrepot.index.statements import Row, Statement, Value, insert_replacing
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+
+BATCH = 200
+"""Untagged manifests that are looked at in one transaction."""
+
+EVERY = 1 << 62
+"""More than there are; PostgreSQL knows no limit below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +82,21 @@ class Trash:
             dialect,
         )
         self._untagged = Statement.compile(
-            select(REVISIONS.c.repository_id, REVISIONS.c.digest).where(
+            select(REVISIONS.c.repository_id, REVISIONS.c.digest)
+            .where(
                 REPOSITORIES.c.name == bindparam("repository"),
                 REVISIONS.c.repository_id == REPOSITORIES.c.id,
                 REVISIONS.c.hidden == false(),
+                REVISIONS.c.digest > bindparam("last"),
                 REVISIONS.c.pushed_at <= bindparam("before"),
-                ~exists().where(TAGS.c.repository_id == REVISIONS.c.repository_id, TAGS.c.digest == REVISIONS.c.digest),
+                # naming a column: for "SELECT *" SQLite reads all tags of the repository instead of the index
+                ~exists(TAGS.c.digest).where(
+                    TAGS.c.repository_id == REVISIONS.c.repository_id, TAGS.c.digest == REVISIONS.c.digest
+                ),
                 exists().where(MANIFESTS.c.digest == REVISIONS.c.digest),
-            ),
+            )
+            .order_by(REVISIONS.c.digest)
+            .limit(bindparam("limit")),
             dialect,
         )
         self._hidden_in = Statement.compile(
@@ -113,24 +127,31 @@ class Trash:
         """Whether the manifest is in the trash with its link."""
         return bool(await self._engine.read(self._hidden_in, {"repository": repository, "of": digest}))
 
-    async def find_untagged(self, repository: RepositoryName, before: float, keep: float, *, dry: bool) -> list[Digest]:
-        """Manifests pushed before this moment that neither tag nor index nor subject keeps alive: they go to the trash
-        for ``keep`` seconds, unless ``dry``.
+    async def find_untagged(self, repository: RepositoryName, before: float) -> list[Digest]:
+        """Manifests pushed before this moment that neither tag nor index nor subject keeps alive, with those that they
+        kept.
         """
+        return await self._engine.read_together(
+            lambda tx: self._orphans(self._page_of(repository, before, "", EVERY, tx), tx)
+        )
+
+    async def hide_untagged(self, repository: RepositoryName, before: float, keep: float) -> int:
+        """Send them to the trash for ``keep`` seconds; returns how many. Others can write after each :data:`BATCH`."""
         deed = Deed("delete", THE_REGISTRY, keep)
 
-        def find(tx: Transaction) -> list[Digest]:
-            rows = tx.all(self._untagged, {"repository": repository, "before": before})
-            if not rows:
-                return []
-            here = int(rows[0][0] or 0)
-            orphans = self._kinship.find_orphans(here, (), [(Tag(""), Digest(row[1])) for row in rows], tx)
-            for digest in () if dry else orphans:
-                tx.execute(self._hide, {"here": here, "of": digest})
-                self._throw(repository, digest, deed, tx, linked=True)
-            return orphans
+        def hide(last: str, tx: Transaction) -> tuple[str | None, int]:
+            page = self._page_of(repository, before, last, BATCH, tx)
+            orphans = self._orphans(page, tx)
+            for digest in orphans:
+                self._bury_linked(int(page[0][0] or 0), repository, digest, deed, tx)
+            return str(page[-1][1]) if page else None, len(orphans)
 
-        return await (self._engine.read_together(find) if dry else self._engine.write(find))
+        hidden = 0
+        last: str | None = ""
+        while last is not None:
+            last, count = await self._engine.write(partial(hide, last))
+            hidden += count
+        return hidden
 
     async def forget(self, entries: Sequence[Trashed]) -> None:
         """These cannot be restored any more, unless they went to the trash anew since they were read."""
@@ -159,8 +180,7 @@ class Trash:
             else:
                 tx.execute(self._drop, {"repository": repository, "of": digest})
         for digest in self._kinship.find_orphans(here, gone, untagged, tx):
-            tx.execute(self._hide, {"here": here, "of": digest})
-            self._throw(repository, digest, deed, tx, linked=True)
+            self._bury_linked(here, repository, digest, deed, tx)
 
     def revive(self, here: int, repository: RepositoryName, digest: Digest, tx: Transaction) -> None:
         """The manifest lives again, and those that it keeps alive."""
@@ -179,16 +199,27 @@ class Trash:
             self.revive(here, repository, digest, tx)
 
     def meet(self, here: int, repository: RepositoryName, digest: Digest, tx: Transaction) -> None:
-        """A link that the index did not know: in the trash if it went there with it; else another program pushed the
-        manifest again, and it lives.
+        """A link that the index did not know: in the trash if it went there with it and nothing keeps it alive; else
+        another program pushed it, and it lives with those that it keeps alive.
         """
         row = tx.one(self._get, {"repository": repository, "of": digest})
-        if row is None:
-            return
-        if _trashed(row).linked:
+        if row is not None and _trashed(row).linked and not self._kinship.is_kept(here, digest, tx):
             tx.execute(self._hide, {"here": here, "of": digest})
         else:
-            tx.execute(self._drop, {"repository": repository, "of": digest})
+            self.revive(here, repository, digest, tx)
+
+    def _page_of(self, repository: RepositoryName, before: float, last: str, limit: int, tx: Transaction) -> list[Row]:
+        return tx.all(self._untagged, {"repository": repository, "before": before, "last": last, "limit": limit})
+
+    def _orphans(self, untagged: Sequence[Row], tx: Transaction) -> list[Digest]:
+        if not untagged:
+            return []
+        here = int(untagged[0][0] or 0)
+        return self._kinship.find_orphans(here, (), [(Tag(""), Digest(row[1])) for row in untagged], tx)
+
+    def _bury_linked(self, here: int, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction) -> None:
+        tx.execute(self._hide, {"here": here, "of": digest})
+        self._throw(repository, digest, deed, tx, linked=True)
 
     def _throw(self, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction, *, linked: bool) -> None:
         entry: dict[str, Value] = {

@@ -21,6 +21,7 @@ from entrepot.registry.adoption import Rest
 from entrepot.registry.agreement import require_agreement
 from entrepot.registry.names import Names
 from entrepot.storage.ports import Storage
+from entrepot.storage.threads import finish
 
 BATCH = 100
 """Names or digests that go in one step."""
@@ -151,7 +152,7 @@ class Collection:
             going = set(await garbage.still_condemned(claimed, cutoff.before))
             gone = [one for one in page if one.digest in going]
             await self.storage.blobs.remove([one.digest for one in gone])
-            await asyncio.shield(garbage.forget(gone, cutoff.now))
+            await finish(asyncio.ensure_future(garbage.forget(gone, cutoff.now)))
         return gone
 
 

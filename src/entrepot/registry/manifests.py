@@ -113,7 +113,7 @@ class Manifests:
         while True:
             tags = await self._tags_of(name, digests)
             names = [*(Name("manifest", digest) for digest in digests), *(Name("tag", tag) for tag in tags)]
-            async with self._names.hold(Change(name, tuple(names), removes=True)) as held:
+            async with self._names.hold(Change(name, tuple(names), removes=True), deed) as held:
                 found = await self._remove(held, digests, tags, deed)
             if found is not None:
                 return found
@@ -128,12 +128,12 @@ class Manifests:
         """
         self._require_delete()
         await self._adoption.complete(name)  # or an index or tag that nobody asked for yet would count as absent
-        async with self._names.hold(Change(name, (Name("tag", tag),), removes=True)) as held:
+        deed = self._deletion(caller, purge=purge)
+        async with self._names.hold(Change(name, (Name("tag", tag),), removes=True), deed) as held:
             if await self._storage.links.read_tag(name, tag) is None:
                 held.finish(TagTruth(tag, None))
                 raise _unknown(name, tag)
             await self._storage.links.remove_tags(name, [tag])
-            deed = self._deletion(caller, purge=purge)
             held.finish(TagTruth(tag, None), deed=deed)
         if purge:
             await ask_for_collection(self._index)

@@ -49,9 +49,12 @@ class Names:
         self._index = index
 
     @contextlib.asynccontextmanager
-    async def hold(self, change: Change) -> AsyncIterator[Held]:
-        """Wait for the names and hold them. Raises ``PinsMissing``, or ``Unavailable`` after :data:`PATIENCE`."""
-        held = Held(change.repository, await self._begin(change))
+    async def hold(self, change: Change, deed: Deed | None = None) -> AsyncIterator[Held]:
+        """Wait for the names and hold them. Raises ``PinsMissing``, or ``Unavailable`` after :data:`PATIENCE`.
+
+        ``deed``: of a removal, for who may have to settle it.
+        """
+        held = Held(change.repository, await self._begin(change, deed))
         try:
             yield held
         finally:
@@ -117,12 +120,12 @@ class Names:
     def _lives(self, intent: OpenIntent) -> bool:
         return self._index.holder.lives(intent.holder)
 
-    async def _begin(self, change: Change) -> str:
+    async def _begin(self, change: Change, deed: Deed | None) -> str:
         deadline = time.monotonic() + PATIENCE
         attempt = 0
         while True:
             try:
-                return await self._index.changes.begin(change)
+                return await self._index.changes.begin(change, deed)
             except NameBusy as busy:
                 await self.wait(busy, deadline, attempt)
                 attempt += 1
@@ -150,7 +153,7 @@ class Names:
             truths.append(await read_truth(self._storage, repository, name))
             if name.kind == "tag":
                 await self._remove_remains(repository, Tag(name.name))
-        await self._index.changes.finish(identity, repository, truths)
+        await self._index.changes.settle(identity, repository, truths)
 
     async def _remove_remains(self, repository: RepositoryName, tag: Tag) -> None:
         """A tag's directory that never got its link: registry:2 would list the tag."""

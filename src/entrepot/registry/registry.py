@@ -44,7 +44,7 @@ def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry
         blobs=blobs,
         manifests=manifests,
         repositories=Repositories(storage, index, names, adoption, manifests, settings),
-        trash=Trash(storage, index, blobs, manifests),
+        trash=Trash(storage, index, blobs, manifests, settings.validation),
         catalogue=Catalogue(storage, index, adoption),
         feed=Feed(index),
         pulls=Pulls(index.outbox, settings.events),

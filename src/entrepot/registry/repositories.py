@@ -75,7 +75,7 @@ class Repositories:
         """Those that point to nothing: the others went with their manifests."""
         while tags := await self._index.lists.tags(name, "", BATCH):
             names = tuple(Name("tag", tag) for tag in tags)
-            async with self._names.hold(Change(name, names, removes=True)) as held:
+            async with self._names.hold(Change(name, names, removes=True), deed) as held:
                 await self._storage.links.remove_tags(name, tags)
                 held.finish(*(TagTruth(tag, None) for tag in tags), deed=deed)
 

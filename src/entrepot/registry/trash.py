@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entrepot.index.deeds import Deed
-from entrepot.index.facts import LargeManifest
+from entrepot.index.facts import LargeManifest, Name
 from entrepot.index.history import Move
 from entrepot.index.index import Index
 from entrepot.index.trash import Trashed
-from entrepot.oci import media
 from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestUnknown, NameUnknown, NotRestorable
@@ -17,6 +16,9 @@ from entrepot.oci.manifests import Manifest, parse_manifest
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.blobs import Blobs
 from entrepot.registry.manifests import Manifests
+from entrepot.registry.settings import ValidationSettings
+from entrepot.registry.truths import describe
+from entrepot.registry.validation import require
 from entrepot.storage.ports import Storage
 
 PAGE = 500
@@ -37,11 +39,14 @@ class Restored:
 class Trash:
     """The trash and the history of all repositories."""
 
-    def __init__(self, storage: Storage, index: Index, blobs: Blobs, manifests: Manifests) -> None:
+    def __init__(
+        self, storage: Storage, index: Index, blobs: Blobs, manifests: Manifests, validation: ValidationSettings
+    ) -> None:
         self._storage = storage
         self._index = index
         self._blobs = blobs
         self._manifests = manifests
+        self._validation = validation
 
     async def page(self, name: RepositoryName, last: str, limit: int) -> list[Trashed]:
         """Manifests in the trash of a repository, by digest, after ``last``."""
@@ -98,15 +103,27 @@ class Trash:
         return Restored(entry.digest, tags)
 
     async def _bring_back(self, name: RepositoryName, digest: Digest, tags: tuple[Tag, ...], deed: Deed) -> None:
-        manifest = await self._read(name, digest)
-        for child in manifest.children:
-            here = await self._storage.links.has_revision(name, child.digest)
-            if child.media_type in media.MANIFESTS and not here and await self._index.trash.get(name, child.digest):
-                await self._bring_back(name, child.digest, (), deed)
-        missing = [blob.digest for blob in manifest.blobs if not await self._find(name, blob.digest, deed)]
+        """With its children that are in the trash, these first; all or, where something is missing, none."""
+        manifests = await self._gather(name, digest)
+        coming = {manifest.digest for manifest in manifests}
+        needed = dict.fromkeys(pin for manifest in manifests for pin in require(manifest, self._validation))
+        missing = [pin.name for pin in needed if not await self._is_there(name, pin, coming)]
         if missing:
             raise NotRestorable(missing)
-        await self._manifests.keep(name, manifest, tags, deed)
+        for manifest in manifests:
+            for blob in describe(manifest).blobs:
+                if not await self._is_held(name, blob):
+                    await self._blobs.relink(name, blob, deed)
+            await self._manifests.keep(name, manifest, tags if manifest.digest == digest else (), deed)
+
+    async def _gather(self, name: RepositoryName, digest: Digest) -> list[Manifest]:
+        manifest = await self._read(name, digest)
+        found: dict[Digest, Manifest] = {}
+        for child in describe(manifest).children:
+            here = await self._storage.links.has_revision(name, child)
+            if not here and await self._index.trash.get(name, child):
+                found.update((one.digest, one) for one in await self._gather(name, child))
+        return [*found.values(), manifest]
 
     async def _read(self, name: RepositoryName, digest: Digest) -> Manifest:
         linked = await self._storage.links.has_revision(name, digest)
@@ -117,12 +134,16 @@ class Trash:
             raise ManifestUnknown(f"{digest} is neither in {name} nor in its trash: it cannot be restored any more")
         return parse_manifest(stored.payload, stored.media_type, digest)
 
-    async def _find(self, name: RepositoryName, digest: Digest, deed: Deed) -> bool:
-        """Whether the repository holds the blob, or does again."""
+    async def _is_there(self, name: RepositoryName, pin: Name, coming: set[Digest]) -> bool:
+        """Whether the repository holds it, or can again."""
+        digest = Digest(pin.name)
+        if pin.kind == "manifest":
+            return digest in coming or await self._storage.links.has_revision(name, digest)
+        return await self._is_held(name, digest) or await self._storage.blobs.stat(digest) is not None
+
+    async def _is_held(self, name: RepositoryName, digest: Digest) -> bool:
         held = await self._index.lookups.blob(name, digest)
-        if held is not None and await self._storage.blobs.stat(held.content) == held.size:
-            return True
-        return await self._blobs.relink(name, digest, deed)
+        return held is not None and await self._storage.blobs.stat(held.content) == held.size
 
 
 __all__: Sequence[str] = ("Move", "Restored", "Trash", "Trashed")
