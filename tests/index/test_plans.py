@@ -18,6 +18,7 @@ from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.outbox import Outbox
+from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.sqlite import SqliteEngine
@@ -53,6 +54,7 @@ def statements(path: Path) -> dict[str, Statement]:
             History(engine),
             Leases(engine, "", bool),
             Outbox(engine),
+            Pulls(engine),
         )
         found: dict[str, Statement] = {}
         for owner in owners:

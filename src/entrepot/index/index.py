@@ -27,6 +27,7 @@ from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.outbox import Outbox, OutboxWriter
+from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, METADATA, VERSION
@@ -79,6 +80,7 @@ class Index:
     blobs: Blobs
     trash: Trash
     history: History
+    pulls: Pulls
     leases: Leases
     garbage: Garbage
     reclaims: Reclaims
@@ -122,9 +124,9 @@ def open_index(
         kept = Kept(engine)
         _check_version(kept, path)
         kinship = Kinship(engine.dialect)
-        trash, history = Trash(engine, kinship), History(engine)
+        trash, history, pulls = Trash(engine, kinship), History(engine), Pulls(engine)
         recorder = Recorder(
-            engine.dialect, trash, [history, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
+            engine.dialect, trash, [history, pulls, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
         )
         yield Index(
             lookups=Lookups(engine),
@@ -133,6 +135,7 @@ def open_index(
             blobs=Blobs(engine, recorder),
             trash=trash,
             history=history,
+            pulls=pulls,
             garbage=Garbage(engine),
             reclaims=Reclaims(engine, kinship),
             explanations=Explanations(engine),

@@ -11,6 +11,7 @@
     kept                             small values about the index: its version, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
+    pulls                            how often and when last each tag and manifest was pulled; nor this
     events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
@@ -181,6 +182,20 @@ HISTORY = Table(
     Column("old", Text),
     Column("new", Text),
     Index("history_by_tag", "repository", "tag", "id"),
+    Index("history_by_old", "repository", "old", "moved_at"),
+)
+
+PULLS = Table(
+    "pulls",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("due_at", Float),
+    Index("pulls_by_due", "due_at"),
+    sqlite_with_rowid=False,
 )
 
 COLLECTED = Table(

@@ -14,7 +14,7 @@ from entrepot.index.deeds import Deed, TagMove
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import ManifestTruth, Truth
 from entrepot.index.kinship import Kinship
-from entrepot.index.schema import MANIFESTS, REPOSITORIES, REVISIONS, TAGS, TRASH
+from entrepot.index.schema import MANIFESTS, PULLS, REPOSITORIES, REVISIONS, TAGS, TRASH
 from entrepot.index.statements import Row, Statement, Value, insert_replacing
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
@@ -43,6 +43,12 @@ class Trash:
         here = (REVISIONS.c.repository_id == bindparam("here"), REVISIONS.c.digest == bindparam("of"))
         one = (TRASH.c.repository == bindparam("repository"), TRASH.c.digest == bindparam("of"))
         self._expire = Statement.compile(delete(TRASH).where(*one, TRASH.c.due_at == bindparam("due")), dialect)
+        pulled = (
+            PULLS.c.repository == bindparam("repository"),
+            PULLS.c.kind == "manifest",
+            PULLS.c.name == bindparam("of"),
+        )
+        self._uncount = Statement.compile(delete(PULLS).where(*pulled), dialect)
         columns = [TRASH.c[key] for key in ("repository", "digest", "trashed_at", "due_at", "actor", "linked")]
         known = exists().where(MANIFESTS.c.digest == TRASH.c.digest)
         self._put = Statement.compile(insert_replacing(TRASH, ("repository", "digest")), dialect)
@@ -123,11 +129,15 @@ class Trash:
         return await (self._engine.read_together(find) if dry else self._engine.write(find))
 
     async def forget(self, entries: Sequence[Trashed]) -> None:
-        """These cannot be restored any more, unless they went to the trash anew since they were read."""
+        """These cannot be restored any more, unless they went to the trash anew since they were read. Their counts of
+        pulls go with them.
+        """
 
         def forget(tx: Transaction) -> None:
             for entry in entries:
-                tx.execute(self._expire, {"repository": entry.repository, "of": entry.digest, "due": entry.due_at})
+                one: dict[str, Value] = {"repository": entry.repository, "of": entry.digest}
+                if tx.execute(self._expire, {**one, "due": entry.due_at}):
+                    tx.execute(self._uncount, one)
 
         await self._engine.write(forget)
 
