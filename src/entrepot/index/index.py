@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from entrepot.index.ages import Ages
 from entrepot.index.audit import Audit
 from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
@@ -19,6 +20,7 @@ from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.explanation import Explanations
+from entrepot.index.forecast import Forecasts
 from entrepot.index.garbage import Garbage
 from entrepot.index.history import History
 from entrepot.index.holders import Holder
@@ -34,6 +36,7 @@ from entrepot.index.schema import KEPT, METADATA, VERSION
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
+from entrepot.index.untagged import Untagged
 from entrepot.oci.errors import Unavailable
 
 
@@ -81,6 +84,9 @@ class Index:
     trash: Trash
     history: History
     pulls: Pulls
+    ages: Ages
+    untagged: Untagged
+    forecasts: Forecasts
     leases: Leases
     garbage: Garbage
     reclaims: Reclaims
@@ -136,6 +142,9 @@ def open_index(
             trash=trash,
             history=history,
             pulls=pulls,
+            ages=Ages(engine),
+            untagged=Untagged(engine, kinship, trash),
+            forecasts=Forecasts(engine, kinship),
             garbage=Garbage(engine),
             reclaims=Reclaims(engine, kinship),
             explanations=Explanations(engine),

@@ -47,6 +47,12 @@ class Recorder:
         self._set_subject = Statement.compile(
             update(REVISIONS).where(REVISIONS.c.digest == bindparam("of")).values(subject=bindparam("is")), dialect
         )
+        self._push_revision = Statement.compile(
+            update(REVISIONS)
+            .where(REVISIONS.c.repository_id == bindparam("here"), REVISIONS.c.digest == bindparam("of"))
+            .values(pushed_at=bindparam("at")),
+            dialect,
+        )
         self._drop_revision = Statement.compile(_drop(REVISIONS), dialect)
         self._set_blob = Statement.compile(insert_replacing(BLOBS, ("digest",)), dialect)
         self._add_blob = Statement.compile(insert_replacing(BLOBS, ("digest",), "touched_at", "condemned_at"), dialect)
@@ -92,6 +98,7 @@ class Recorder:
         for truth in truths:
             if isinstance(truth, ManifestTruth) and truth.present:
                 self._trash.revive(here, repository, truth.digest, tx)
+                tx.execute(self._push_revision, {"here": here, "of": truth.digest, "at": deed.at})
         for witness in self._witnesses:
             witness.witness(repository, truths, moves, deed, tx)
 

@@ -14,11 +14,10 @@ from entrepot.index.deeds import Deed, TagMove
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import ManifestTruth, Truth
 from entrepot.index.kinship import Kinship
-from entrepot.index.schema import MANIFESTS, PULLS, REPOSITORIES, REVISIONS, TAGS, TRASH
+from entrepot.index.schema import MANIFESTS, PULLS, REPOSITORIES, REVISIONS, TRASH
 from entrepot.index.statements import Row, Statement, Value, insert_replacing
-from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
-from entrepot.oci.names import RepositoryName, Tag
+from entrepot.oci.names import RepositoryName
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +69,6 @@ class Trash:
             .limit(bindparam("limit")),
             dialect,
         )
-        self._untagged = Statement.compile(
-            select(REVISIONS.c.repository_id, REVISIONS.c.digest).where(
-                REPOSITORIES.c.name == bindparam("repository"),
-                REVISIONS.c.repository_id == REPOSITORIES.c.id,
-                REVISIONS.c.hidden == false(),
-                REVISIONS.c.pushed_at <= bindparam("before"),
-                ~exists().where(TAGS.c.repository_id == REVISIONS.c.repository_id, TAGS.c.digest == REVISIONS.c.digest),
-                exists().where(MANIFESTS.c.digest == REVISIONS.c.digest),
-            ),
-            dialect,
-        )
         self._hidden_in = Statement.compile(
             select(REVISIONS.c.digest).where(
                 REPOSITORIES.c.name == bindparam("repository"),
@@ -108,25 +96,6 @@ class Trash:
     async def is_hidden(self, repository: RepositoryName, digest: Digest) -> bool:
         """Whether the manifest is in the trash with its link."""
         return bool(await self._engine.read(self._hidden_in, {"repository": repository, "of": digest}))
-
-    async def find_untagged(self, repository: RepositoryName, before: float, keep: float, *, dry: bool) -> list[Digest]:
-        """Manifests pushed before this moment that neither tag nor index nor subject keeps alive: they go to the trash
-        for ``keep`` seconds, unless ``dry``.
-        """
-        deed = Deed("delete", THE_REGISTRY, keep)
-
-        def find(tx: Transaction) -> list[Digest]:
-            rows = tx.all(self._untagged, {"repository": repository, "before": before})
-            if not rows:
-                return []
-            here = int(rows[0][0] or 0)
-            orphans = self._kinship.find_orphans(here, (), [(Tag(""), Digest(row[1])) for row in rows], tx)
-            for digest in () if dry else orphans:
-                tx.execute(self._hide, {"here": here, "of": digest})
-                self._throw(repository, digest, deed, tx, linked=True)
-            return orphans
-
-        return await (self._engine.read_together(find) if dry else self._engine.write(find))
 
     async def forget(self, entries: Sequence[Trashed]) -> None:
         """These cannot be restored any more, unless they went to the trash anew since they were read. Their counts of
@@ -159,8 +128,12 @@ class Trash:
             else:
                 tx.execute(self._drop, {"repository": repository, "of": digest})
         for digest in self._kinship.find_orphans(here, gone, untagged, tx):
-            tx.execute(self._hide, {"here": here, "of": digest})
-            self._throw(repository, digest, deed, tx, linked=True)
+            self.throw(here, repository, digest, deed, tx)
+
+    def throw(self, here: int, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction) -> None:
+        """The manifest goes to the trash; its link stays until it is due."""
+        tx.execute(self._hide, {"here": here, "of": digest})
+        self._throw(repository, digest, deed, tx, linked=True)
 
     def revive(self, here: int, repository: RepositoryName, digest: Digest, tx: Transaction) -> None:
         """The manifest lives again, and those that it keeps alive."""
