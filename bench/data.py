@@ -56,7 +56,8 @@ class Shape:
 
     def tag_names(self) -> list[str]:
         """The tags that each repository has."""
-        return [f"v1.{n:02}" for n in range(self.tags_each)]
+        width = max(2, len(str(self.tags_each - 1)))
+        return [f"v1.{n:0{width}}" for n in range(self.tags_each)]
 
     def manifest_paths(self) -> Iterator[str]:
         """The path of every manifest by tag."""

@@ -27,6 +27,10 @@ class Scale:
 
     tags: Shape
     catalog: Shape
+    one_repository: Shape
+    many_repositories: int
+    unreferenced: int
+    collect_seconds: int
     rounds: int
     seconds: int
     blob_bytes: int
@@ -43,6 +47,10 @@ class Scale:
 FULL = Scale(
     tags=Shape(5_000, 20),
     catalog=Shape(20_000, 1),
+    one_repository=Shape(1, 100_000),
+    many_repositories=1_000_000,
+    unreferenced=100_000,
+    collect_seconds=300,
     rounds=5,
     seconds=4,
     blob_bytes=100 * MIB,
@@ -53,11 +61,15 @@ FULL = Scale(
     bytes_each=64 * MIB,
     idle_pause=5,
     disk_bytes=32 * GIB,
-    inodes=4_200_000,
+    inodes=6_800_000,
 )
 SHORT = Scale(
     tags=Shape(100, 20),
     catalog=Shape(500, 1),
+    one_repository=Shape(1, 1_000),
+    many_repositories=10_000,
+    unreferenced=500,
+    collect_seconds=20,
     rounds=1,
     seconds=1,
     blob_bytes=16 * MIB,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from entrepot.index.places import Database
 from support import daemons
 from support.peer import Peer
+from support.postgres import Postgres
 from support.server import Server
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+
+    from entrepot.index.places import IndexPlace
 
 NO_SKIPS = os.environ.get("ENTREPOT_NO_SKIPS") == "1"
 LAST_LINES = 40
@@ -69,6 +73,28 @@ def start_peer(tmp_path: Path) -> Iterator[StartPeer]:
             return running.enter_context(Peer(home, config, **options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests that need one; a test that stops it starts it again."""
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The address of an empty database, for this test."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> IndexPlace:
+    """Where an index lies, on each database."""
+    if request.param == "sqlite":
+        return tmp_path / "index.sqlite3"
+    return Database(request.getfixturevalue("database"), tmp_path / "holders")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

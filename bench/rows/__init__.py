@@ -3,18 +3,22 @@
 
 from collections.abc import Callable, Mapping
 
-from bench.rows import catalog, gets, memory, pull, push
+from bench.rows import catalog, gets, lists, memory, pull, push, upkeep
 from bench.stage import Bench
 from bench.table import Line
 
 ROWS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "get-random": gets.random_tags,
     "get-hot": gets.hot_tag,
+    "rebuild": upkeep.rebuild,
     "get-beside-uploads": gets.beside_uploads,
     "push-blob": push.blob,
     "push-images": push.images,
     "pull-blob": pull.blob,
     "catalog": catalog.last_page,
+    "catalog-million": lists.last_of_a_million,
+    "tags-page": lists.last_tags,
+    "collect": upkeep.collect,
     "memory-idle": memory.idle,
     "memory-uploads": memory.uploads,
 }

@@ -17,7 +17,6 @@ import yaml
 from entrepot.config.load import load
 from entrepot.index.ages import AgedTag
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import ReadOnly
 from entrepot.oci.names import Tag
 from entrepot.registry.globs import Globs
 from entrepot.registry.retention import Judge, Moment
@@ -135,7 +134,7 @@ def test_read_only(start_server: StartServer) -> None:
     server.start()
     done = run_entrepot("retention", "run", server.config_path)
     assert done.returncode == 1
-    assert ReadOnly().row.message in done.stderr
+    assert "read-only" in done.stderr
     until(lambda: "compared the index" in server.log(), what="the index is compared")
     assert "would go" in run(server, "preview")
     assert tags(server) == ["new", "old", "v1"]

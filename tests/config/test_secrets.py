@@ -139,3 +139,23 @@ def test_values_cannot_forge_lines(stop: Stop) -> None:
 def test_long_values_are_cut() -> None:
     """A mistake stays readable."""
     assert len(shown("a" * 10_000)) < 300
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter2@db/r",
+        "postgres://u:hunter2@db/r",
+        "postgresql://u:hunter2/hunter2@db/r",
+        "postgresql://u:hunter2 hunter2@db/r",
+        "postgresql://u:hunter2#hunter2@db/r",
+        "postgresql://db/r?user=u&password=hunter2",
+        "postgresql+psycopg://u:hunter2@db/r",
+    ],
+)
+def test_the_address_of_a_database(url: str, start: Start) -> None:
+    """Its password is hidden, whether the address is taken or not, and wherever the password stands in it."""
+    printed = output(f"{HEAD}index: {{url: '{url}'}}\n", {}, start)
+    assert "index.url" in printed
+    assert "***" in printed
+    assert "hunter2" not in printed

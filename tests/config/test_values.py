@@ -110,26 +110,62 @@ def test_addresses_refused(text: str) -> None:
         values.address(text)
 
 
-@pytest.mark.parametrize("text", ["sqlite:////var/lib/index.sqlite3", "sqlite:////i"])
-def test_sqlite_urls(text: str) -> None:
-    """An absolute path after four slashes."""
-    assert values.sqlite_url(text) == text
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:////var/lib/index.sqlite3",
+        "sqlite:////i",
+        "postgresql://db/registry",
+        "postgres://u@db:5432/registry",
+        "postgresql://u:p%40ss@db/registry?sslmode=verify-full",
+        "postgresql://u:p@/registry?host=/run/postgresql",
+        "postgresql:///registry",
+        "postgresql://u:p@one:5432,two:5432/registry?target_session_attrs=read-write",
+        "postgresql://[::1]:5432/registry",
+    ],
+)
+def test_index_urls(text: str) -> None:
+    """An absolute path after four slashes, or an address as PostgreSQL's client takes it."""
+    assert values.index_url(text) == text
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "sqlite://", "sqlite:///relative", "sqlite:////dir/", "sqlite:////a?mode=ro", "/path", "mysql://h/d"],
 )
-def test_sqlite_urls_refused(text: str) -> None:
-    """Nothing else, with the form that is right."""
-    with pytest.raises(ValueError, match="sqlite:////"):
-        values.sqlite_url(text)
+def test_index_urls_refused(text: str) -> None:
+    """Nothing else, with the forms that are right."""
+    with pytest.raises(ValueError, match=r"sqlite:////.* or postgresql://"):
+        values.index_url(text)
 
 
-def test_postgresql_is_named() -> None:
-    """Someone who asks for PostgreSQL learns that it is not there yet, not that the address is malformed."""
-    with pytest.raises(ValueError, match="PostgreSQL is not implemented yet"):
-        values.sqlite_url("postgresql://db/registry")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://",
+        "postgresql://db",
+        "postgresql://db/",
+        "postgresql://u:p@ss@db/r",
+        "postgresql://u:p/ss@db/r",
+        "postgresql://u:p#ss@db/r",
+        "postgresql://u:p?ss@db/r",
+        "postgresql://u:p:ss@db/r",
+        "postgresql://u:p%ss@db/r",
+        "postgresql://u:p ss@db/r",
+        "postgresql://db/r/s",
+        "postgresql://db/r#s",
+    ],
+)
+def test_postgresql_urls_refused(text: str) -> None:
+    """One without a database, or with a password that would be read as something else, says how to write it."""
+    with pytest.raises(ValueError, match=r"host/database, with each of @ .* %40"):
+        values.index_url(text)
+
+
+def test_drivers_are_not_named() -> None:
+    """Who writes the address as Python programs do learns what to leave out."""
+    with pytest.raises(ValueError, match="without the name of a driver"):
+        values.index_url("postgresql+psycopg://db/r")
 
 
 @pytest.mark.parametrize(("text", "address"), [("db:5432", "db:5432"), ("[::1]:1", "[::1]:1"), (":5000", ":5000")])

@@ -5,31 +5,37 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING
 
+import psycopg
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 Fact = tuple[str, ...]
+Rows = list[tuple[object, ...]]
 
 NO_BYTES = "no bytes"
 
 
-def assert_agreement(root: Path, *, collected: bool = False) -> None:
-    """Storage and index agree, no intent or pin is left, and nothing lies in the directory of temporary files.
+def assert_agreement(root: Path, *, collected: bool = False, database: str | None = None) -> None:
+    """Storage and index (at ``database`` or beside the data) agree, no intent or pin is left, and nothing lies in
+    the directory of temporary files.
 
     Every link leads to bytes, unless 2.8.2's collector took them (``collected``): it leaves the links of blobs.
     """
     assert unlinked_tags(root) == []
-    stored, known = set(stored_facts(root)), set(known_facts(root))
+    rows = partial(_sqlite_rows, root) if database is None else partial(_postgres_rows, database)
+    stored, known = set(stored_facts(root)), set(known_facts(rows))
     dangling = {fact for fact in stored if fact[-1] == NO_BYTES}
     assert collected or not dangling, "links lead nowhere"
     stored -= dangling
     assert known - stored == set(), "the index knows what storage does not hold"
     assert stored - known == set(), "storage holds what the index does not know"
-    assert _rows(root, "SELECT repository, kind, name FROM intents") == []
-    assert _rows(root, "SELECT repository, kind, name FROM pins") == []
+    assert rows("SELECT repository, kind, name FROM intents") == []
+    assert rows("SELECT repository, kind, name FROM pins") == []
     assert list((root / "entrepot" / "tmp").iterdir()) == []
 
 
@@ -57,7 +63,7 @@ def stored_facts(root: Path) -> Iterator[Fact]:
             yield ("tag", "/".join(parts[:at]), parts[at + 2], digest)
 
 
-def known_facts(root: Path) -> Iterator[Fact]:
+def known_facts(rows: Callable[[str], Rows]) -> Iterator[Fact]:
     """Every row of the index that speaks of a link."""
     layers = """SELECT r.name, l.digest, l.content, b.size FROM layers l
         JOIN repositories r ON r.id = l.repository_id LEFT JOIN blobs b ON b.digest = l.content"""
@@ -65,7 +71,7 @@ def known_facts(root: Path) -> Iterator[Fact]:
         JOIN repositories r ON r.id = v.repository_id LEFT JOIN manifests m ON m.digest = v.digest"""
     tags = "SELECT r.name, t.name, t.digest FROM tags t JOIN repositories r ON r.id = t.repository_id"
     for kind, query in (("layer", layers), ("revision", revisions), ("tag", tags)):
-        for row in _rows(root, query):
+        for row in rows(query):
             yield (kind, *map(str, row))
 
 
@@ -75,7 +81,12 @@ def _size(root: Path, digest: str) -> str:
     return str(data.stat().st_size) if data.exists() else NO_BYTES
 
 
-def _rows(root: Path, query: str) -> list[tuple[object, ...]]:
+def _postgres_rows(database: str, query: str) -> Rows:
+    with psycopg.connect(database) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def _sqlite_rows(root: Path, query: str) -> Rows:
     database = f"file:{root}/entrepot/index.sqlite3?mode=ro"
     with contextlib.closing(sqlite3.connect(database, uri=True, timeout=30)) as connection:
         return connection.execute(query).fetchall()

@@ -26,12 +26,13 @@ def _garbage(path: Path) -> None:
 
 def _newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE kept SET value = '99' WHERE key = 'schema'")
+        connection.execute("UPDATE kept SET value = '99' WHERE key = 'oldest_program'")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
 def _nonsense(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE kept SET value = 'x' WHERE key = 'schema'")
+        connection.execute("UPDATE kept SET value = 'x' WHERE key = 'oldest_program'")
 
 
 def _directory(path: Path) -> None:

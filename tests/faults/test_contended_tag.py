@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from faults.agreement import assert_agreement
 from support import images, transfer
@@ -74,11 +75,14 @@ class Contest:
                 self.faults.append(f"{what}: {answer.text}")
 
 
-def test_two_workers_agree_on_one_tag(start_server: StartServer) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_workers_agree_on_one_tag(start_server: StartServer, kind: str, request: pytest.FixtureRequest) -> None:
     """Four clients move and delete one tag 2,000 times on two workers: each change is answered as it should be, every
     GET in between is a 404 or one of the manifests whole, and at the end storage and index agree on the tag.
     """
-    server = start_server({"log": {"accesslog": {"disabled": True}}}, workers=2)
+    database = str(request.getfixturevalue("database")) if kind == "postgresql" else None
+    index = {} if database is None else {"index": {"url": database}}
+    server = start_server({"log": {"accesslog": {"disabled": True}}, **index}, workers=2)
     client = server.client()
     made = [transfer.push(client, "team/app", images.image(layers=1)) for _ in range(4)]
     contest = Contest(server.url, made)
@@ -95,7 +99,7 @@ def test_two_workers_agree_on_one_tag(start_server: StartServer) -> None:
     assert contest.answers["PUT 201"] == CHANGES // 2
     for expected in ("DELETE 202", "GET 200", "GET 404"):
         assert contest.answers.get(expected, 0) > 0, f"no {expected} among {contest.answers}"
-    assert_agreement(server.root)
+    assert_agreement(server.root, database=database)
     final = client.put(URL, content=made[0].data, headers={"Content-Type": made[0].media_type})
     assert final.status_code == 201
     transfer.assert_serves(client, "team/app", made[0], ["contended"])

@@ -131,6 +131,7 @@ WRONG_IMAGES: dict[str, dict[str, Any]] = {
     "annotation's name half a surrogate": {"annotations": {"\udfff": "b"}},
     "artifactType a number": {"artifactType": 1},
     "artifactType half a surrogate": {"artifactType": "a/\ud800"},
+    "artifactType with a NUL": {"artifactType": "a/\0b"},
     "platform text": {"layers": [{**DESCRIPTOR, "platform": "linux"}]},
 }
 

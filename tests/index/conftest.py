@@ -13,22 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from entrepot.index.places import IndexPlace
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the index lies."""
+    """Where an index of SQLite lies."""
     return tmp_path / "index.sqlite3"
 
 
 @pytest.fixture
-def index(path: Path) -> Iterator[Index]:
+def index(place: IndexPlace) -> Iterator[Index]:
     """The index as one process has it open."""
-    with open_index(path) as opened:
+    with open_index(place) as opened:
         yield opened
 
 
 @pytest.fixture
-def other(path: Path, index: Index) -> Iterator[Index]:  # noqa: ARG001 - opened behind it
+def other(place: IndexPlace, index: Index) -> Iterator[Index]:  # noqa: ARG001 - opened behind it
     """The same index as another process has it open, with a holder of its own."""
-    with open_index(path) as opened:
+    with open_index(place) as opened:
         yield opened

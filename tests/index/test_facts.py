@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is recorded is found again: manifests, tags, blobs with their sizes; recording twice changes nothing."""
 
-import sqlite3
-from pathlib import Path
+import contextlib
+from functools import partial
 
 import pytest
 
 from entrepot.index.changes import NameBusy
+from entrepot.index.engine import Transaction
 from entrepot.index.facts import BlobTruth, HeldBlob, LargeManifest, ManifestTruth, StoredManifest, TagTruth
-from entrepot.index.index import Index
+from entrepot.index.index import Index, open_engine
+from entrepot.index.places import IndexPlace
+from entrepot.index.statements import Statement
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import Tag
 from support.facts import blob_name, change, digest_of, facts, held, manifest_truth, tag_truth, tell
@@ -28,12 +31,15 @@ COUNTED = (
 )
 
 
-def count_rows(path: Path) -> dict[str, int]:
+def count_rows(place: IndexPlace) -> dict[str, int]:
     """How many rows each table has."""
-    with sqlite3.connect(path) as connection:
-        rows = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in COUNTED}  # noqa: S608
-    connection.close()
-    return rows
+    with contextlib.closing(open_engine(place)) as engine:
+
+        def count(table: str, tx: Transaction) -> int:
+            row = tx.one(Statement(f"SELECT count(*) FROM {table}", (), {}), {})  # noqa: S608
+            return int((row or (0,))[0] or 0)
+
+        return {table: engine.write_blocking(partial(count, table)) for table in COUNTED}
 
 
 async def test_manifests(index: Index) -> None:
@@ -131,12 +137,12 @@ async def test_linking_a_blob(index: Index, other: Index) -> None:
     assert await index.lookups.blob(OTHER, digest_of("blob")) == blob
 
 
-async def test_recording_twice_changes_nothing(index: Index, path: Path) -> None:
+async def test_recording_twice_changes_nothing(index: Index, place: IndexPlace) -> None:
     """Settling, repair and rebuild may tell the same again: there is one row of each."""
     whole = facts("m", subject=digest_of("s"), blobs=[digest_of("1"), digest_of("2")], children=[digest_of("c")])
     truths = (ManifestTruth(whole.digest, whole), TagTruth(LATEST, whole.digest), held("1"))
     await tell(index, *truths)
-    once = count_rows(path)
+    once = count_rows(place)
     assert once == {
         "repositories": 1,
         "tags": 1,
@@ -150,20 +156,20 @@ async def test_recording_twice_changes_nothing(index: Index, path: Path) -> None
     }
     for _ in range(2):
         await tell(index, *truths)
-    assert count_rows(path) == once
+    assert count_rows(place) == once
 
 
-async def test_gone_twice(index: Index, path: Path) -> None:
+async def test_gone_twice(index: Index, place: IndexPlace) -> None:
     """Telling that something is gone which never was is no error and leaves no row."""
     gone = (ManifestTruth(digest_of("m"), None), TagTruth(LATEST, None), BlobTruth(digest_of("b"), None))
     for _ in range(2):
         await tell(index, *gone)
-    assert {table for table, rows in count_rows(path).items() if rows} <= {"repositories"}
+    assert {table for table, rows in count_rows(place).items() if rows} <= {"repositories"}
 
 
-async def test_payload_once_per_digest(index: Index, path: Path) -> None:
+async def test_payload_once_per_digest(index: Index, place: IndexPlace) -> None:
     """A manifest in many repositories is kept once, and each has it."""
     await tell(index, manifest_truth("m"))
     await tell(index, manifest_truth("m"), name=OTHER)
-    counted = count_rows(path)
+    counted = count_rows(place)
     assert (counted["manifests"], counted["revisions"]) == (1, 2)

@@ -26,6 +26,7 @@ SUBJECT = digest_of("subject")
         ("", 0, []),
         ("~", -1, []),
         ("a", 1, ["a-1"]),
+        ("a\0~", 1, ["a-1"]),
     ],
 )
 async def test_tags(index: Index, last: str, limit: int, expected: list[str]) -> None:
@@ -89,6 +90,7 @@ async def test_referrers(index: Index) -> None:
     assert await found("sig", sboms[0], 2) == [one for one in signatures if one > sboms[0]][:2]
     assert await found(None, every[3], 3) == every[4:7]
     assert await found("other") == []
+    assert await found("sbom\0") == []
     assert await index.lists.referrers(OTHER, SUBJECT, None, "", 9) == []
     assert await index.lists.referrers(NAME, digest_of("other"), None, "", 9) == []
 
@@ -98,3 +100,22 @@ async def test_referrers_go(index: Index) -> None:
     first, second = await refer(index, 2, "sbom")
     await tell(index, ManifestTruth(first, None))
     assert [one.manifest.digest for one in await index.lists.referrers(NAME, SUBJECT, None, "", 9)] == [second]
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [("", NAMES), ("z", NAMES[5:]), ("z-a", ["zz-a"]), ("a_", []), ("%", []), ("!", []), ("\\", []), ("a\0", [])],
+)
+async def test_search(index: Index, term: str, expected: list[str]) -> None:
+    """Names that contain the term, in bytewise order; no letter of it stands for others."""
+    for name in reversed(NAMES):
+        await tell(index, manifest_truth("m"), name=RepositoryName(name))
+    assert await index.lists.search(term, 100) == expected
+    assert await index.lists.search(term, 1) == expected[:1]
+
+
+async def test_a_letter_that_stands_for_others_stands_for_itself(index: Index) -> None:
+    """An underscore is found where it is one."""
+    for name in ("a-b", "a_b"):
+        await tell(index, manifest_truth("m"), name=RepositoryName(name))
+    assert await index.lists.search("a_b", 9) == ["a_b"]

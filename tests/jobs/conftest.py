@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from entrepot.index.places import IndexPlace
+
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """A process over a directory, the index beside it."""
-    path = tmp_path / "index" / "index.sqlite3"
-    with open_directory(tmp_path / "data", fsync=False) as storage, open_house(storage, path) as opened:
+def house(place: IndexPlace, tmp_path: Path) -> Iterator[House]:
+    """A process over a directory."""
+    with open_directory(tmp_path / "data", fsync=False) as storage, open_house(storage, place) as opened:
         yield opened
 
 

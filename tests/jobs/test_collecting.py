@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from entrepot.jobs import collecting
-from entrepot.jobs.adopting import REPORT_FIRST, adopt
+from entrepot.jobs import collecting, tenure
+from entrepot.jobs.adopting import adopt
 from entrepot.jobs.collecting import Busy, Clock, collect
 from entrepot.jobs.settings import CollectorSettings
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown
 from entrepot.oci.names import Tag
-from entrepot.registry.adoption import Adoption, take_turns
+from entrepot.registry.adoption import REPORT_FIRST, Adoption, take_turns
 from entrepot.registry.agreement import Disagreement
 from support import images
 from support.houses import differences, plant, push, push_blob, push_manifest, read_blob
@@ -231,7 +231,7 @@ async def test_the_first_round_after_adopting_reports(house: House) -> None:
 async def test_one_at_a_time(house: House) -> None:
     """While one process collects another is told so; when that one dies, or its lease is over, it can."""
     with house.another() as other:
-        assert await other.index.leases.take(collecting.JOB, 60)
+        assert await other.index.leases.take(collecting.JOB, tenure.LEASE_SECONDS)
         with pytest.raises(Busy):
             await run(house)
         assert await other.index.leases.take(collecting.JOB, 0.05)

@@ -32,6 +32,8 @@ class Turns:
     def __init__(self, data: Path, start_server: StartServer, start_peer: StartPeer) -> None:
         self.data = data
         self._config = {"storage": {"filesystem": {"rootdirectory": str(data)}}}
+        self.ours_alone: dict[str, object] = {}
+        """What entrepot's configuration holds beside the storage; to be set before its first turn."""
         self._start_server = start_server
         self._start_peer = start_peer
         self._ours: Server | None = None
@@ -48,7 +50,7 @@ class Turns:
         """entrepot's turn, as soon as it answers."""
         _stop(self._theirs)
         if self._ours is None:
-            self._ours = self._start_server(self._config)
+            self._ours = self._start_server({**self._config, **self.ours_alone})
         elif not self._ours.daemon.running:
             self._ours.start()
         return self._ours

@@ -117,7 +117,7 @@ async def test_full_disk(house: House, root: Path) -> None:
     """With less than the reserve free a push is 507, and what is there can be pulled and removed."""
     content = images.image()
     digest = await push(house.registry, NAME, content, "latest")
-    with open_directory(root, reserve=1 << 60) as storage, open_house(storage, house.path) as full:
+    with open_directory(root, reserve=1 << 60) as storage, open_house(storage, house.place) as full:
         for refused in (
             push_manifest(full.registry, NAME, content, "other"),
             full.registry.uploads.start(NAME, "sha256"),

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import Connection, text
 
 from entrepot.index.deeds import Deed
 from entrepot.index.facts import Change, Name
-from entrepot.index.index import open_index
+from entrepot.index.index import open_engine, open_index
 from entrepot.index.pulls import PullCount
 from entrepot.jobs.collecting import collect
 from entrepot.jobs.settings import CollectorSettings
@@ -58,11 +58,21 @@ async def previews(house: House, *policies: Policy) -> list[Preview]:
 
 def age(house: House, days: float, *names: str) -> None:
     """Make tags or manifests of all repositories older than they are."""
-    with closing(sqlite3.connect(house.path)) as connection, connection:
-        for name in names:
-            connection.execute("UPDATE tags SET moved_at = moved_at - ? WHERE name = ?", (days * DAY, name))
-            connection.execute("UPDATE revisions SET pushed_at = pushed_at - ? WHERE digest = ?", (days * DAY, name))
-            connection.execute("UPDATE history SET moved_at = moved_at - ? WHERE old = ?", (days * DAY, name))
+    for name in names:
+        alter(house, "UPDATE tags SET moved_at = moved_at - :by WHERE name = :of", days * DAY, name)
+        alter(house, "UPDATE revisions SET pushed_at = pushed_at - :by WHERE digest = :of", days * DAY, name)
+        alter(house, "UPDATE history SET moved_at = moved_at - :by WHERE old = :of", days * DAY, name)
+
+
+def alter(house: House, statement: str, by: float = 0, of: str = "") -> None:
+    """Change rows of the index behind its back, on either database."""
+
+    def work(connection: Connection) -> None:
+        given = {name: value for name, value in {"by": by, "of": of}.items() if f":{name}" in statement}
+        connection.execute(text(statement), given)
+
+    with closing(open_engine(house.place)) as engine:
+        engine.alter(work)
 
 
 async def tags(house: House, name: RepositoryName = NAME) -> str:
@@ -160,8 +170,7 @@ async def test_untagged(house: House) -> None:
     await push(house.registry, NAME, images.image(), "latest")
     age(house, 10, first.digest, again.digest, parent.digest, *(child.digest for child in parent.children))
     policy = Policy(("**",), untagged=5 * DAY)
-    with closing(sqlite3.connect(house.path)) as connection, connection:
-        connection.execute("UPDATE revisions SET pushed_at = 0 WHERE digest = ?", (overwritten.digest,))
+    alter(house, "UPDATE revisions SET pushed_at = :by WHERE digest = :of", 0, overwritten.digest)
     await push_manifest(house.registry, NAME, again)
     (preview,) = await previews(house, policy)
     expected = {Digest(one.digest) for one in (first, *parent.walk())}
@@ -222,12 +231,11 @@ async def test_many_tags(house: House) -> None:
     content = images.image()
     names = [f"t{number:04}" for number in range(1300)]
     await push(house.registry, NAME, content, *names, "v1")
-    with closing(sqlite3.connect(house.path)) as connection, connection:
-        connection.execute("UPDATE tags SET moved_at = moved_at - 5000 + substr(name, 2)")
+    alter(house, "UPDATE tags SET moved_at = moved_at - 5000 + CAST(substr(name, 2) AS integer) + :by", 0)
     assert await retention(house, Policy(("**",), newest=7, matching=("v*",))).run() == Tally(tags=1293)
     assert await tags(house) == " ".join([*names[-7:], "v1"])
-    with closing(sqlite3.connect(house.path)) as connection:
-        assert connection.execute("SELECT count(DISTINCT moved_at) FROM history WHERE new IS NULL").fetchone() == (1,)
+    entries = [await house.registry.trash.history(NAME, Tag(name), 1 << 62, 1) for name in names[:-7]]
+    assert len({entry[0].moved_at for entry in entries}) == 1
 
 
 async def test_a_push_in_between(house: House) -> None:

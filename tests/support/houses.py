@@ -17,8 +17,8 @@ from support.rooms import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from entrepot.index.places import IndexPlace
     from entrepot.oci.names import RepositoryName
     from entrepot.storage.ports import Storage
     from support.images import Content, Manifest
@@ -32,7 +32,7 @@ class House:
 
     storage: Storage
     index: Index
-    path: Path
+    place: IndexPlace
     registry: Registry
 
     @property
@@ -47,15 +47,15 @@ class House:
     @contextlib.contextmanager
     def another(self) -> Iterator[House]:
         """The same as another process has it; leaving is that process's death."""
-        with open_house(self.storage, self.path) as house:
+        with open_house(self.storage, self.place) as house:
             yield house
 
 
 @contextlib.contextmanager
-def open_house(storage: Storage, path: Path) -> Iterator[House]:
-    """A process over ``storage`` with its index at ``path``; deleting is allowed."""
-    with open_index(path) as index:
-        yield House(storage, index, path, join(storage, index, RegistrySettings(delete_enabled=True)))
+def open_house(storage: Storage, place: IndexPlace) -> Iterator[House]:
+    """A process over ``storage`` with its index at ``place``; deleting is allowed."""
+    with open_index(place) as index:
+        yield House(storage, index, place, join(storage, index, RegistrySettings(delete_enabled=True)))
 
 
 async def push_blob(registry: Registry, name: RepositoryName, data: bytes, algorithm: str = "sha256") -> Digest:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[2]
 PEERS = PROJECT / ".peers" / "bin"
-# An ordinary person's PATH lacks the directories where dockerd, nginx and ip live.
-SEARCH = os.pathsep.join([str(PEERS), os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+# An ordinary person's PATH lacks the directories where dockerd, nginx and ip live, and everybody's that of postgres.
+_POSTGRES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+SEARCH = os.pathsep.join(
+    [str(PEERS), os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin", *_POSTGRES]
+)
 
 _BY_SCRIPT = "bash tests/support/install-peers"
 _PACKAGES = {
@@ -26,10 +29,14 @@ _PACKAGES = {
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
+    "initdb": "postgresql",
     "ip": "iproute2",
     "nginx": "nginx",
     "nsenter": "util-linux",
+    "pg_dump": "postgresql",
     "podman": "podman",
+    "postgres": "postgresql",
+    "setpriv": "util-linux",
     "skopeo": "skopeo",
     "strace": "strace",
     "wrk": "wrk",

@@ -2,15 +2,18 @@
 """Opens storage and index as the settings say, for a server's processes and for commands."""
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 from entrepot.config.settings import Settings
 from entrepot.index.deeds import Witness
 from entrepot.index.index import Index, open_index
 from entrepot.index.outbox import OutboxWriter
+from entrepot.index.places import IndexPlace, parse_url
 from entrepot.oci.errors import Unavailable
 from entrepot.registry.events import EventWriter
 from entrepot.storage.claim import NETWORK_KINDS, Identity, filesystem_kind, look_at
@@ -21,6 +24,7 @@ from entrepot.storage.ports import Storage
 from entrepot.storage.reserve import give_up_reserve
 from entrepot.storage.settings import FilesystemSettings
 from entrepot.telemetry.logs import Logger
+from entrepot.web.settings import TcpAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Place:
     """Where storage and index of one registry are; known before the first fork and the same for all processes."""
 
     settings: Settings
-    index_path: Path
+    index: IndexPlace
     identity: Identity | None
     """Of the data directory; None where storage lives in the process."""
 
@@ -38,7 +42,7 @@ def open_place(place: Place, log: Logger) -> Iterator[tuple[Storage, Index]]:
     """Storage and index for one process of a server. Raises ``Unavailable`` with what to do."""
     with (
         _open_storage(place) as storage,
-        open_index(place.index_path, partial(_make_room, place, log), _witnesses(place.settings)) as index,
+        open_index(place.index, partial(_make_room, place, log), _witnesses(place.settings)) as index,
     ):
         yield storage, index
 
@@ -46,28 +50,29 @@ def open_place(place: Place, log: Logger) -> Iterator[tuple[Storage, Index]]:
 @contextlib.contextmanager
 def open_parts(settings: Settings) -> Iterator[tuple[Storage, Index]]:
     """Storage and index for a command that works beside a server, or without one. Raises ``Unavailable``."""
-    path = find_index(settings)
+    found = find_index(settings)
     driver = settings.storage.driver
     identity = look_at(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else None
     with (
-        _open_storage(Place(settings, path, identity)) as storage,
-        open_index(path, witnesses=_witnesses(settings)) as index,
+        _open_storage(Place(settings, found, identity)) as storage,
+        open_index(found, witnesses=_witnesses(name_source(settings))) as index,
     ):
         yield storage, index
 
 
-def find_index(settings: Settings) -> Path:
+def find_index(settings: Settings) -> IndexPlace:
     """Where a server on these settings has its index, if it may write its directory. Raises ``Unavailable``."""
     if not is_filesystem(settings):
         raise Unavailable("storage: inmemory lives in the server's process, and so does its index")
     return place_index(settings, Path(), beside_data=True)
 
 
-def place_index(settings: Settings, run_directory: Path, *, beside_data: bool) -> Path:
+def place_index(settings: Settings, run_directory: Path, *, beside_data: bool) -> IndexPlace:
     """Where the index lies. Raises ``Unavailable`` where it would lie on a network filesystem."""
-    if settings.index.url is not None:
-        return Path(settings.index.url.removeprefix("sqlite:///"))
     driver = settings.storage.driver
+    own = driver.rootdirectory / OWN if isinstance(driver, FilesystemSettings) and beside_data else run_directory
+    if settings.index.url is not None:
+        return parse_url(settings.index.url, own / "holders")
     if not isinstance(driver, FilesystemSettings) or not beside_data:
         return run_directory / "index.sqlite3"
     kind = filesystem_kind(driver.rootdirectory)
@@ -77,12 +82,20 @@ def place_index(settings: Settings, run_directory: Path, *, beside_data: bool) -
             "is not safe; add to the configuration a place on a local disk for it:\n"
             "index:\n  url: sqlite:////var/lib/entrepot/index.sqlite3"
         )
-    return driver.rootdirectory / OWN / "index.sqlite3"
+    return own / "index.sqlite3"
 
 
 def is_filesystem(settings: Settings) -> bool:
     """Whether several processes can have this storage open."""
     return isinstance(settings.storage.driver, FilesystemSettings)
+
+
+def name_source(settings: Settings) -> Settings:
+    """With which server events come from, in distribution's form: HOST:PORT, and an id of this start."""
+    address = settings.http.address
+    port = f":{address.port}" if isinstance(address, TcpAddress) else ""
+    events = replace(settings.registry.events, source=f"{socket.gethostname()}{port}", instance=str(uuid4()))
+    return replace(settings, registry=replace(settings.registry, events=events))
 
 
 def _witnesses(settings: Settings) -> tuple[Callable[[OutboxWriter], Witness], ...]:

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 from entrepot.app.jobs import run_jobs
-from entrepot.app.opening import Place, is_filesystem, open_place, place_index
+from entrepot.app.opening import Place, is_filesystem, name_source, open_place, place_index
 from entrepot.app.shared import Shared
 from entrepot.app.worker import run_worker
 from entrepot.config.settings import Settings
@@ -24,7 +23,6 @@ from entrepot.oci.errors import RegistryError
 from entrepot.processes.address import bind_tcp, bind_unix
 from entrepot.processes.supervisor import Child, Supervisor, die_with_parent
 from entrepot.registry.names import Names
-from entrepot.registry.settings import EventSettings
 from entrepot.storage.claim import claim_directory
 from entrepot.storage.reserve import fill_reserve
 from entrepot.storage.settings import FilesystemSettings
@@ -75,19 +73,12 @@ def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Shar
                 settings = replace(settings, registry=replace(settings.registry, readonly=True))
             elif isinstance(driver, FilesystemSettings):
                 fill_reserve(driver.rootdirectory, settings.storage.disk.reserve)
-            settings = replace(settings, registry=replace(settings.registry, events=_name_source(settings)))
-            index_path = place_index(settings, run_directory, beside_data=claim is not None and claim.writable)
-            place = Place(settings, index_path, None if claim is None else claim.identity)
+            settings = name_source(settings)
+            index_place = place_index(settings, run_directory, beside_data=claim is not None and claim.writable)
+            place = Place(settings, index_place, None if claim is None else claim.identity)
             yield Shared(place, listener, bind_debug(settings), HealthBoard(), run_directory, log)
     finally:
         shutil.rmtree(run_directory, ignore_errors=True)
-
-
-def _name_source(settings: Settings) -> EventSettings:
-    """Which server events come from, in distribution's form: HOST:PORT, and an id of this start."""
-    address = settings.http.address
-    port = f":{address.port}" if isinstance(address, TcpAddress) else ""
-    return replace(settings.registry.events, source=f"{socket.gethostname()}{port}", instance=str(uuid4()))
 
 
 def settle_index(shared: Shared) -> None:

@@ -138,7 +138,7 @@ def _look(settings: Settings, how_many: int | None, output: Output) -> list[Find
     path = find_index(settings)
     with tempfile.TemporaryDirectory() as directory:
         readable = settings
-        if not os.access(path, os.R_OK | os.W_OK):
+        if isinstance(path, Path) and not os.access(path, os.R_OK | os.W_OK):
             readable = replace(settings, index=replace(settings.index, url=f"sqlite:///{directory}/index.sqlite3"))
         return asyncio.run(look())
 

@@ -12,7 +12,7 @@ import click
 from entrepot.app.opening import open_parts
 from entrepot.cli.amounts import describe_size
 from entrepot.cli.comparing import bring_together_unless_compared
-from entrepot.cli.loading import load_settings, run
+from entrepot.cli.loading import load_settings, require_writable, run
 from entrepot.config.settings import Settings
 from entrepot.index.deeds import Deed
 from entrepot.index.explanation import Explanation
@@ -20,7 +20,7 @@ from entrepot.index.index import Index
 from entrepot.jobs.collecting import Busy, collect
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import DigestInvalid, ReadOnly
+from entrepot.oci.errors import DigestInvalid
 from entrepot.oci.names import RepositoryName
 from entrepot.registry.adoption import take_turns
 from entrepot.registry.agreement import Disagreement
@@ -57,8 +57,7 @@ def run_now(config: Path | None, *, dry_run: bool, delete_untagged: bool) -> Non
     With --delete-untagged, manifests that nothing needs go to the trash, from which they can be restored for trash.age.
     """
     settings = load_settings(config)
-    if settings.registry.readonly:
-        raise click.ClickException(str(ReadOnly().row.message))
+    require_writable(settings)
     run(_collect(settings, dry=dry_run, untagged=delete_untagged))
 
 

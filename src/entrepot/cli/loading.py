@@ -23,6 +23,12 @@ def load_settings(config: Path | None) -> Settings:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
 
 
+def require_writable(settings: Settings) -> None:
+    """Raises what click shows where the configuration says that nothing may change."""
+    if settings.registry.readonly:
+        raise click.ClickException("this registry is read-only (storage.maintenance.readonly); nothing was changed")
+
+
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a command's work; what goes wrong is said in a sentence, with exit status 1."""
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from entrepot.app.opening import open_parts
-from entrepot.cli.loading import load_settings, run
+from entrepot.cli.loading import load_settings, require_writable, run
 from entrepot.config.settings import Settings
 from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
@@ -25,7 +25,9 @@ def restore(image: str, config: Path | None, digest: str | None) -> None:
     NAME:TAG: a deleted or overwritten tag, to what it pointed to before its last move.
     NAME@DIGEST: a deleted manifest with its tags. NAME: all that was last deleted from this repository.
     """
-    run(_restore(load_settings(config), image, digest))
+    settings = load_settings(config)
+    require_writable(settings)
+    run(_restore(settings, image, digest))
 
 
 async def _restore(settings: Settings, image: str, to: str | None) -> None:

@@ -11,14 +11,13 @@ import click
 from entrepot.app.opening import open_parts
 from entrepot.cli.amounts import describe_size
 from entrepot.cli.comparing import bring_together_unless_compared
-from entrepot.cli.loading import load_settings, run
+from entrepot.cli.loading import load_settings, require_writable, run
 from entrepot.config.settings import Settings
 from entrepot.index.forecast import Freed
 from entrepot.index.index import Index
 from entrepot.jobs.retaining import retain
 from entrepot.jobs.tenure import Busy
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import ReadOnly
 from entrepot.oci.names import RepositoryName
 from entrepot.registry.adoption import take_turns
 from entrepot.registry.names import Names
@@ -59,8 +58,7 @@ def preview(config: Path | None, *, as_json: bool) -> None:
 def run_now(config: Path | None) -> None:
     """Apply the policies now. What goes can be restored for trash.age: entrepot restore NAME."""
     settings = load_settings(config)
-    if settings.registry.readonly:
-        raise click.ClickException(str(ReadOnly().row.message))
+    require_writable(settings)
     run(_run(settings))
 
 

@@ -190,7 +190,7 @@ OUR_KEYS = (
     Key("retention.policies[].keep.matching", kinds.TAG_PATTERNS, _DONE),
     Key("retention.policies[].drop.notpulled", _PURGE, _DONE),
     Key("retention.policies[].drop.untagged", _PURGE, _DONE),
-    Key("index.url", kinds.SQLITE_URL, _DONE),
+    Key("index.url", kinds.INDEX_URL, _DONE),
     Key("disk.reserve", kinds.SIZE, _DONE, "256MiB"),
     Key("disk.fsync", kinds.BOOLEAN, _DONE, "true"),
     Key("validation.manifests.sparse", kinds.BOOLEAN, _DONE, "false"),

@@ -16,6 +16,8 @@ _SECRET_NAMES = re.compile(
     r"|(access|account|api|license|private|shared|encryption|auth)key(id)?$|^key$"
 )
 _USERINFO = re.compile(r"//[^/\s]*@")
+_DATABASE = re.compile(r"(postgres[^:/\s]*:)//.*@")
+"""All up to the last @: people do not escape the slashes in the password of a database."""
 _QUERY = re.compile(r"([?&][^=&\s]*(?:token|secret|passw|key|sig|auth|cred)[^=&\s]*=)[^&#\s]*", re.IGNORECASE)
 _SHOWN_AS_WRITTEN = re.compile(r"-?[^\s\"'\[\]{},#&*!|>%@`?-]\S*( [^\s#]\S*)*")
 _FLOW = re.compile(r"[,\[\]{}:#\"']")
@@ -35,7 +37,7 @@ def printable(text: str) -> str:
 
 def shown(text: str) -> str:
     """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped."""
-    text = _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", text))
+    text = _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", _DATABASE.sub(rf"\1//{HIDDEN}@", text)))
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     if text.isprintable() and _SHOWN_AS_WRITTEN.fullmatch(text):

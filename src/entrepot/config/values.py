@@ -25,6 +25,11 @@ _BYTES |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", 1)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?i?B)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?(0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?", re.ASCII)
+_POSTGRESQL = re.compile(
+    r"([^\s@/?#:]*(:[^\s@/?#:]*)?@)?"  # user and password
+    r"[^\s@/?#]*/[^\s@/?#]+"  # hosts and ports, if not as options; the database
+    r"(\?[^\s#]*)?"  # options
+)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _PREFIX = re.compile(r"/([A-Za-z0-9._~-]+/)*", re.ASCII)
 _REPOSITORY_PATTERN = re.compile(r"[a-z0-9*?][a-z0-9._/*?-]*", re.ASCII)
@@ -38,7 +43,7 @@ SIZE = "a size such as 256MiB, or a number of bytes"
 ADDRESS = "host:port, such as :5000, 127.0.0.1:5000 or [::1]:5000"
 PEER = "host:port, such as 127.0.0.1:5432, db.example.com:5432 or [::1]:5432"
 HTTP_URL = "an http:// or https:// address with a host"
-SQLITE = "sqlite:////absolute/path (four slashes)"
+INDEX_URL = "sqlite:////absolute/path (four slashes) or postgresql://user:password@host/database"
 ROUTE = "a path that begins with /, such as /metrics"
 REPOSITORY_PATTERN = "a repository's name in small letters, with * for a run within a part, ** over parts, ? for one"
 TAG_PATTERN = "a tag, with * for any run of characters and ? for one"
@@ -177,15 +182,29 @@ def http_url(text: str) -> str:
     return text
 
 
-def sqlite_url(text: str) -> str:
-    """The one kind of index that is there: a file named by its absolute path."""
+def index_url(text: str) -> str:
+    """Where the index lies: a file named by its absolute path, or a database of PostgreSQL."""
     scheme, _, rest = text.partition("://")
-    if scheme in {"postgres", "postgresql"} or scheme.startswith("postgresql+"):
-        raise ValueError(f"PostgreSQL is not implemented yet, only {SQLITE}")
-    if scheme != "sqlite" or not rest.startswith("//") or rest.endswith("/") or set("?#") & set(rest):
-        raise ValueError(SQLITE)
-    path(rest[1:])
+    if scheme in {"postgres", "postgresql"}:
+        _postgresql(rest)
+    elif scheme.startswith("postgresql+"):
+        raise ValueError("postgresql:// without the name of a driver")
+    elif scheme == "sqlite" and rest.startswith("//") and not rest.endswith("/") and not set("?#") & set(rest):
+        path(rest[1:])
+    else:
+        raise ValueError(INDEX_URL)
     return text
+
+
+def _postgresql(rest: str) -> None:
+    """What follows the scheme, as PostgreSQL's client reads it: several hosts, or none, and options of its own.
+
+    A password with an odd character in it must not be taken for a host, which messages show.
+    """
+    found = _POSTGRESQL.fullmatch(rest)
+    if found is None or re.search("%(?![0-9A-Fa-f]{2})", rest):
+        odd = "each of @ / ? # : % and blanks in user and password written as %40 %2F %3F %23 %3A %25 %20"
+        raise ValueError(f"postgresql://user:password@host/database, with {odd}")
 
 
 def prefix(text: str) -> str:

@@ -5,7 +5,7 @@ from sqlalchemy import BindParameter, bindparam, delete, select
 
 from entrepot.index.engine import Engine
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TAGS
-from entrepot.index.statements import Statement
+from entrepot.index.statements import Statement, bytewise
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
 
@@ -32,7 +32,7 @@ class Audit:
             .order_by(REPOSITORIES.c.name),
             dialect,
         )
-        needing = select(digest.label("needed")).cte("needing", recursive=True)
+        needing = select(bytewise(digest, dialect).label("needed")).cte("needing", recursive=True)
         needing = needing.union(select(REFERENCES.c.manifest).where(REFERENCES.c.target == needing.c.needed))
         self._tags = Statement.compile(
             select(REPOSITORIES.c.name, TAGS.c.name)

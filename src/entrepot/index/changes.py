@@ -6,6 +6,7 @@ removes them. (Tried without: two workers moving one tag left storage and index 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -19,10 +20,14 @@ from entrepot.index.facts import Change, Name, OpenIntent, Truth
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import INTENTS, LAYERS, PINS, REPOSITORIES, REVISIONS
 from entrepot.index.statements import Statement, Value, insert_absent
+from entrepot.oci.errors import Unavailable
 from entrepot.oci.names import RepositoryName
 
 ROWS = 200
 """Rows in one transaction of a bulk writer (10,000 give pushers a p99 of 1.9 s, 200 give 19 ms)."""
+
+AGAIN = 1.0
+"""Seconds until a database that could not be reached is tried again."""
 
 
 class NameBusy(Exception):  # the fact, not a fault
@@ -48,6 +53,8 @@ class Changes:
         self._engine = engine
         self._recorder = recorder
         self._holder = holder
+        self._left: set[str] = set()
+        self._leaving: asyncio.Task[None] | None = None
         dialect = engine.dialect
         on_name = [INTENTS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
         pin_on_name = [PINS.c[key] == bindparam(key) for key in ("repository", "kind", "name")]
@@ -94,7 +101,7 @@ class Changes:
         identity = uuid4().hex
         try:
             await self._engine.write(partial(self._begin, change, identity))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Unavailable):
             await asyncio.shield(self.abandon(identity))  # it may have begun all the same
             raise
         return identity
@@ -109,8 +116,32 @@ class Changes:
         await self._engine.write(partial(self._finish, change, repository, tuple(truths), deed))
 
     async def abandon(self, change: str) -> None:
-        """Let the next who wants the names settle them, since we could not."""
-        await self._engine.write(lambda tx: tx.execute(self._abandon, {"of": change, "nobody": ""}))
+        """Let the next who wants the names settle them, since we could not.
+
+        Where the database cannot be asked now that is tried until it can: our holder lives, so nobody else would.
+        """
+        self._left.add(change)
+        try:
+            await self._leave()
+        except Unavailable:
+            if self._leaving is None or self._leaving.done():
+                self._leaving = asyncio.create_task(self._leave_later())
+
+    async def _leave(self) -> None:
+        left = tuple(self._left)
+
+        def leave(tx: Transaction) -> None:
+            for change in left:
+                tx.execute(self._abandon, {"of": change, "nobody": ""})
+
+        await self._engine.write(leave)
+        self._left.difference_update(left)
+
+    async def _leave_later(self) -> None:
+        while self._left:
+            await asyncio.sleep(AGAIN)
+            with contextlib.suppress(Unavailable):
+                await self._leave()
 
     async def take_over(self, change: str, holder: str) -> bool:
         """Hold what a dead ``holder`` held; False where another has taken it, or finished it, before."""

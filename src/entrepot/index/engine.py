@@ -4,6 +4,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.engine.interfaces import Dialect
 
 from entrepot.index.statements import Row, Statement, Value
@@ -57,13 +58,18 @@ class Engine(Protocol):
     async def write(self, work: Work[Result]) -> Result:
         """Run ``work`` in a transaction; durable on return. An exception of ``work`` undoes it alone.
 
-        ``work`` runs in a thread, possibly twice (where the disk was full at first), and touches nothing but its
-        transaction.
+        ``work`` runs in a thread, possibly twice (where the disk was full, or the connection lost), and touches nothing
+        but its transaction. After ``Unavailable`` it may have been done all the same: the answer to a commit can be
+        lost. Whoever must know asks again, or makes it so that twice is once.
         """
         ...
 
     def write_blocking(self, work: Work[Result]) -> Result:
         """The same for callers without a loop."""
+        ...
+
+    def alter(self, work: Callable[[Connection], None]) -> None:
+        """Run ``work``, which changes tables, in one transaction while nobody else writes; all of it or nothing."""
         ...
 
     def check(self) -> None:

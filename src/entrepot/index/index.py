@@ -4,12 +4,8 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from entrepot.index.ages import Ages
 from entrepot.index.audit import Audit
@@ -18,7 +14,7 @@ from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
-from entrepot.index.engine import Engine, Transaction
+from entrepot.index.engine import Engine
 from entrepot.index.explanation import Explanations
 from entrepot.index.forecast import Forecasts
 from entrepot.index.garbage import Garbage
@@ -28,11 +24,13 @@ from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.migrating import bring_up_to_date
 from entrepot.index.outbox import Outbox, OutboxWriter
+from entrepot.index.places import Database, IndexPlace, holders_of
 from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
-from entrepot.index.schema import KEPT, METADATA, VERSION
+from entrepot.index.schema import KEPT, OLDEST_PROGRAM
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
@@ -41,7 +39,7 @@ from entrepot.oci.errors import Unavailable
 
 
 class Kept:
-    """Small values about this index, such as the version of its schema."""
+    """Small values about this index, such as which programs it can serve."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -102,33 +100,23 @@ class Index:
     async def check(self) -> None:
         """Whether it can be read. Raises ``Unavailable`` with a sentence that says what to do."""
         self.same_file()
-        if await self.kept.get("schema") is None:
+        if await self.kept.get(OLDEST_PROGRAM) is None:
             raise Unavailable("the registry's index has lost its contents; restart the registry, which builds it anew")
 
 
 @contextlib.contextmanager
 def open_index(
-    path: Path,
+    place: IndexPlace,
     make_room: Callable[[], bool] = lambda: False,
     witnesses: Sequence[Callable[[OutboxWriter], Witness]] = (),
 ) -> Iterator[Index]:
-    """Open, making file and tables where they are missing. Raises ``Unavailable`` with what to do.
+    """Open, making database file and tables where they are missing. Raises ``Unavailable`` with what to do.
 
     ``make_room`` is called when the disk is full; True where it freed some. ``witnesses`` are made with what writes
     events into it.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        holder = Holder(path.parent / "holders")
-    except OSError as error:
-        raise Unavailable(
-            f"the index cannot be written at {path}: {error.strerror}; "
-            "name another place in the configuration, such as index: {url: sqlite:////var/lib/entrepot/index.sqlite3}"
-        ) from error
-    with contextlib.closing(holder), contextlib.closing(SqliteEngine(path, make_room)) as engine:
-        engine.write_blocking(partial(_create, engine.dialect))
-        kept = Kept(engine)
-        _check_version(kept, path)
+    with contextlib.closing(_hold(place)) as holder, contextlib.closing(open_engine(place, make_room)) as engine:
+        bring_up_to_date(engine, place)
         kinship = Kinship(engine.dialect)
         trash, history, pulls = Trash(engine, kinship), History(engine), Pulls(engine)
         recorder = Recorder(
@@ -153,25 +141,30 @@ def open_index(
             census=Census(engine),
             audit=Audit(engine),
             outbox=Outbox(engine),
-            kept=kept,
+            kept=Kept(engine),
             holder=holder,
             same_file=engine.check,
         )
 
 
-def _create(dialect: Dialect, tx: Transaction) -> None:
-    for table in METADATA.sorted_tables:
-        tx.execute(Statement.compile(CreateTable(table, if_not_exists=True), dialect), {})
-        for index in table.indexes:
-            tx.execute(Statement.compile(CreateIndex(index, if_not_exists=True), dialect), {})
+def open_engine(place: IndexPlace, make_room: Callable[[], bool] = lambda: False) -> Engine:
+    """The database as it is, without a look at its tables. The driver of PostgreSQL is loaded by who uses it."""
+    if not isinstance(place, Database):
+        return SqliteEngine(place, make_room)
+    from entrepot.index.postgres import PostgresEngine
+
+    return PostgresEngine(place.url)
 
 
-def _check_version(kept: Kept, path: Path) -> None:
-    found = kept.get_blocking("schema")
-    if found is None:
-        kept.set("schema", str(VERSION))
-    elif not found.isdigit() or int(found) > VERSION:
+def _hold(place: IndexPlace) -> Holder:
+    directory = holders_of(place)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return Holder(directory)
+    except OSError as error:
+        if isinstance(place, Database):
+            raise Unavailable(f"the directory {directory} cannot be written: {error.strerror}") from error
         raise Unavailable(
-            f"the index {path} was written by a newer entrepot (schema {found}, this one knows {VERSION}); "
-            "start that version, or remove the index so that it is built again from storage"
-        )
+            f"the index cannot be written at {place}: {error.strerror}; "
+            "name another place in the configuration, such as index: {url: sqlite:////var/lib/entrepot/index.sqlite3}"
+        ) from error

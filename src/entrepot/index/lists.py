@@ -17,7 +17,15 @@ from entrepot.oci.names import RepositoryName, Tag
 REFERRERS_BYTES = 4 * 1024 * 1024
 """Bytes of payloads in one page of referrers, unless the first alone has more."""
 
-ESCAPE = "\\"
+ESCAPE = "!"
+"""Not a backslash, which databases read differently in a text."""
+
+EVERY = 2**63 - 1
+"""A limit for those who want all: PostgreSQL takes no negative one."""
+
+NUL = "\0"
+"""PostgreSQL takes no text with one in it, not even to look for."""
+
 _WILD = {"%", "_", ESCAPE}
 
 
@@ -125,7 +133,7 @@ class Lists:
 
     async def repositories(self, last: str, limit: int) -> list[RepositoryName]:
         """Repositories that hold manifests."""
-        rows = await self._engine.read(self._repositories, {"last": last, "limit": limit})
+        rows = await self._engine.read(self._repositories, {"last": _spoken(last), "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
 
     async def search(self, term: str, limit: int) -> list[RepositoryName]:
@@ -133,13 +141,16 @@ class Lists:
 
         Reads names in order until ``limit`` match: at worst each name once, 75 ms for a million.
         """
+        if NUL in term:
+            return []
         literal = "".join(f"{ESCAPE}{letter}" if letter in _WILD else letter for letter in term)
         rows = await self._engine.read(self._search, {"pattern": f"%{literal}%", "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
 
     async def tags(self, name: RepositoryName, last: str, limit: int) -> list[Tag]:
         """Tags of a repository; ``limit`` -1: all."""
-        rows = await self._engine.read(self._tags, {"repository": name, "last": last, "limit": limit})
+        most = EVERY if limit < 0 else limit
+        rows = await self._engine.read(self._tags, {"repository": name, "last": _spoken(last), "limit": most})
         return [Tag(row[0]) for row in rows]
 
     async def known_repositories(self, last: str, limit: int) -> list[RepositoryName]:
@@ -183,6 +194,8 @@ class Lists:
 
         Fewer than ``limit`` where the payloads of so many exceed :data:`REFERRERS_BYTES` in sum, but at least one.
         """
+        if artifact_type is not None and NUL in artifact_type:
+            return []
         values = _referring(name, subject, artifact_type, last)
         sizes = await self._engine.read(self._referrer_sizes, {**values, "limit": limit})
         fitting = _count_fitting(int(row[0] or 0) for row in sizes)
@@ -198,6 +211,11 @@ class Lists:
         """Whether there are such manifests after ``last``."""
         values = _referring(name, subject, artifact_type, last)
         return bool(await self._engine.read(self._referrer_sizes, {**values, "limit": 1}))
+
+
+def _spoken(last: str) -> str:
+    """What a client gave as the last entry of its page, up to a NUL: no name holds one, so the same entries follow."""
+    return last.partition(NUL)[0]
 
 
 def _referring(name: RepositoryName, subject: Digest, artifact_type: str | None, last: str) -> dict[str, Value]:

@@ -57,11 +57,14 @@ class Lookups:
             dialect,
         )
         self._holder = Statement.compile(
-            select(REPOSITORIES.c.name).where(
+            select(REPOSITORIES.c.name)
+            .where(
                 LAYERS.c.content == bindparam("a_digest"),
                 LAYERS.c.digest == LAYERS.c.content,
                 REPOSITORIES.c.id == LAYERS.c.repository_id,
-            ),
+            )
+            .limit(literal_column("1"))
+            .offset(literal_column("0")),  # a parameter else, which SQLite's LIMIT brings along
             dialect,
         )
 

@@ -8,13 +8,14 @@
     manifests ────── references ──── what each manifest names (blob, manifest); payload once per digest
     blobs                            sizes, whether we verified the bytes, whether they are condemned
     intents ──────── pins            changes under way: the lock on a name, and what it needs to stay
-    kept                             small values about the index: its version, whether it is complete
+    kept                             small values about the index: which programs it can serve, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
     pulls                            how often and when last each tag and manifest was pulled; nor this
     events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
+A change here needs a migration (``migrations/``); a test compares the two.
 """
 
 from sqlalchemy import (
@@ -31,23 +32,29 @@ from sqlalchemy import (
     false,
 )
 
-VERSION = 1
-"""Of the schema; a database with a higher one is refused."""
+OLDEST_PROGRAM = "oldest_program"
+"""The key in ``kept`` that says the oldest version of this program that can serve this schema."""
 
 METADATA = MetaData()
+
+NAME = Text().with_variant(Text(collation="C"), "postgresql")
+"""Every text: PostgreSQL would else compare by the rules of a language, SQLite compares bytes."""
+
+ID = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that the database gives; on SQLite only INTEGER is its own row number."""
 
 REPOSITORIES = Table(
     "repositories",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("id", ID, primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
     Column("complete", Boolean, nullable=False, server_default=false()),
 )
 
 BLOBS = Table(
     "blobs",
     METADATA,
-    Column("digest", Text, primary_key=True),
+    Column("digest", NAME, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("verified", Boolean, nullable=False),
     Column("touched_at", Float, nullable=False),
@@ -58,9 +65,9 @@ BLOBS = Table(
 LAYERS = Table(
     "layers",
     METADATA,
-    Column("repository_id", Integer, primary_key=True, autoincrement=False),
-    Column("digest", Text, primary_key=True),
-    Column("content", Text, nullable=False),
+    Column("repository_id", ID, primary_key=True, autoincrement=False),
+    Column("digest", NAME, primary_key=True),
+    Column("content", NAME, nullable=False),
     Column("touched_at", Float, nullable=False),
     Index("layers_by_content", "content"),
     sqlite_with_rowid=False,
@@ -69,19 +76,19 @@ LAYERS = Table(
 MANIFESTS = Table(
     "manifests",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("media_type", Text, nullable=False),
-    Column("artifact_type", Text),
+    Column("id", ID, primary_key=True),
+    Column("digest", NAME, nullable=False, unique=True),
+    Column("media_type", NAME, nullable=False),
+    Column("artifact_type", NAME),
     Column("payload", LargeBinary, nullable=False),
 )
 
 REVISIONS = Table(
     "revisions",
     METADATA,
-    Column("repository_id", Integer, primary_key=True, autoincrement=False),
-    Column("digest", Text, primary_key=True),
-    Column("subject", Text),
+    Column("repository_id", ID, primary_key=True, autoincrement=False),
+    Column("digest", NAME, primary_key=True),
+    Column("subject", NAME),
     Column("pushed_at", Float, nullable=False),
     Column("hidden", Boolean, nullable=False, server_default=false()),
     Index("revisions_by_digest", "digest"),
@@ -92,9 +99,9 @@ REVISIONS = Table(
 REFERENCES = Table(
     "manifest_references",
     METADATA,
-    Column("manifest", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("target", Text, primary_key=True),
+    Column("manifest", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("target", NAME, primary_key=True),
     Index("references_by_target", "target"),
     sqlite_with_rowid=False,
 )
@@ -109,9 +116,9 @@ Index(
 TAGS = Table(
     "tags",
     METADATA,
-    Column("repository_id", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
+    Column("repository_id", ID, primary_key=True, autoincrement=False),
+    Column("name", NAME, primary_key=True),
+    Column("digest", NAME, nullable=False),
     Column("moved_at", Float, nullable=False),
     Index("tags_by_digest", "repository_id", "digest"),
     sqlite_with_rowid=False,
@@ -120,11 +127,11 @@ TAGS = Table(
 INTENTS = Table(
     "intents",
     METADATA,
-    Column("repository", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("change", Text, nullable=False),
-    Column("holder", Text, nullable=False),
+    Column("repository", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("change", NAME, nullable=False),
+    Column("holder", NAME, nullable=False),
     Column("begun_at", Float, nullable=False),
     Index("intents_by_change", "change"),
     sqlite_with_rowid=False,
@@ -133,10 +140,10 @@ INTENTS = Table(
 PINS = Table(
     "pins",
     METADATA,
-    Column("repository", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("change", Text, primary_key=True),
+    Column("repository", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("change", NAME, primary_key=True),
     Index("pins_by_change", "change"),
     sqlite_with_rowid=False,
 )
@@ -144,26 +151,26 @@ PINS = Table(
 KEPT = Table(
     "kept",
     METADATA,
-    Column("key", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("key", NAME, primary_key=True),
+    Column("value", NAME, nullable=False),
 )
 
 LEASES = Table(
     "leases",
     METADATA,
-    Column("job", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
+    Column("job", NAME, primary_key=True),
+    Column("holder", NAME, nullable=False),
     Column("expires_at", Float, nullable=False),
 )
 
 TRASH = Table(
     "trash",
     METADATA,
-    Column("repository", Text, primary_key=True),
-    Column("digest", Text, primary_key=True),
+    Column("repository", NAME, primary_key=True),
+    Column("digest", NAME, primary_key=True),
     Column("trashed_at", Float, nullable=False),
     Column("due_at", Float, nullable=False),
-    Column("actor", Text, nullable=False),
+    Column("actor", NAME, nullable=False),
     Column("linked", Boolean, nullable=False),
     Index("trash_by_digest", "digest"),
     Index("trash_by_due", "due_at"),
@@ -173,14 +180,14 @@ TRASH = Table(
 HISTORY = Table(
     "history",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("repository", Text, nullable=False),
-    Column("tag", Text, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("repository", NAME, nullable=False),
+    Column("tag", NAME, nullable=False),
     Column("moved_at", Float, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("old", Text),
-    Column("new", Text),
+    Column("actor", NAME, nullable=False),
+    Column("action", NAME, nullable=False),
+    Column("old", NAME),
+    Column("new", NAME),
     Index("history_by_tag", "repository", "tag", "id"),
     Index("history_by_old", "repository", "old", "moved_at"),
 )
@@ -188,9 +195,9 @@ HISTORY = Table(
 PULLS = Table(
     "pulls",
     METADATA,
-    Column("repository", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("repository", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("last_at", Float, nullable=False),
     Column("due_at", Float),
@@ -201,7 +208,7 @@ PULLS = Table(
 COLLECTED = Table(
     "collected",
     METADATA,
-    Column("digest", Text, primary_key=True),
+    Column("digest", NAME, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("collected_at", Float, nullable=False),
     Index("collected_by_time", "collected_at"),
@@ -211,18 +218,20 @@ COLLECTED = Table(
 EVENTS = Table(
     "events",
     METADATA,
-    # Numbers of 64 bits on PostgreSQL; SQLite numbers its rows only where the type is INTEGER.
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("position", BigInteger),
     Column("created_at", Float, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", NAME, nullable=False),
     Index("events_by_position", "position", "id"),
 )
 
 EVENT_ENDPOINTS = Table(
     "event_endpoints",
     METADATA,
-    Column("name", Text, primary_key=True),
+    Column("name", NAME, primary_key=True),
     Column("position", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS)
+"""Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""

@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQLite: one writer thread per process, readers that never wait for it.
 
-WAL with synchronous=FULL: a commit that returned survives a power cut. What is written within one moment by several
-requests goes into one commit (each in its own savepoint), so that a slow disk is waited for once. Processes queue for
-the database on an flock and not on SQLite's own busy handler, which sleeps in steps of up to 100 ms.
+WAL with synchronous=FULL: a commit that returned survives a power cut. Processes queue for the database on an flock and
+not on SQLite's own busy handler, which sleeps in steps of up to 100 ms.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from sqlalchemy import Connection
+
+from entrepot.index.altering import alter_with
 from entrepot.index.engine import Work
 from entrepot.index.statements import Row, Statement, Value, sqlite_dialect
+from entrepot.index.writing import Batch, Outcome, Writer, run_alone
 from entrepot.oci.errors import StorageFull, Unavailable
 
 Result = TypeVar("Result")
-
-BATCH = 64
-"""Changes in one commit at most; more would let the first of them wait long."""
 
 BUSY = 30.0
 """Seconds to wait for other programs that have the database open (a backup, a shell)."""
@@ -49,18 +48,6 @@ class SqliteTransaction:
         return self._connection.execute(statement.text, statement.bind(values)).fetchall()
 
 
-@dataclass(slots=True)
-class Job(Generic[Result]):
-    """A change that waits for the writer thread."""
-
-    work: Work[Result]
-    done: Future[Result] = field(default_factory=Future)
-
-
-Outcome = tuple[Job[object], object, BaseException | None]
-"""A change, what it gave, and what it raised."""
-
-
 class SqliteEngine:
     """The ``Engine`` contract. Not to be used across a fork."""
 
@@ -73,19 +60,16 @@ class SqliteEngine:
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
         self._reader = self._connect()
         self._identity = _identify(path)
-        self._writer = self._connect()
+        self._written = self._connect()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(2, "index-read")
-        self._queue: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write_forever, name="index-write", daemon=True)
-        self._thread.start()
+        self._writer = Writer(self._commit)
 
     def close(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
+        self._writer.close()
         self._pool.shutdown()
-        for connection in (self._reader, self._writer, *self._readers):
+        for connection in (self._reader, self._written, *self._readers):
             connection.close()
         os.close(self._lock)
 
@@ -107,14 +91,14 @@ class SqliteEngine:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_together, work)
 
     async def write(self, work: Work[Result]) -> Result:
-        job = Job(work)
-        self._queue.put(job)  # type: ignore[arg-type]
-        return await asyncio.wrap_future(job.done)
+        return await self._writer.write(work)
 
     def write_blocking(self, work: Work[Result]) -> Result:
-        job = Job(work)
-        self._queue.put(job)  # type: ignore[arg-type]
-        return job.done.result()
+        return self._writer.write_blocking(work)
+
+    def alter(self, work: Callable[[Connection], None]) -> None:
+        with _translated(), self._exclusive():
+            alter_with("sqlite://", partial(sqlite3.connect, self._path, BUSY, 0, None), "BEGIN IMMEDIATE", work)
 
     def _connect(self) -> sqlite3.Connection:
         with _translated():
@@ -145,44 +129,19 @@ class SqliteEngine:
             self._readers.append(connection)
         return connection
 
-    def _write_forever(self) -> None:
-        closing = False
-        while not closing:
-            jobs = self._gather()
-            closing = jobs[-1] is None
-            batch = [job for job in jobs if job is not None and job.done.set_running_or_notify_cancel()]
-            if batch:
-                self._write_batch(self._writer, batch)
-
-    def _gather(self) -> list[Job[object] | None]:
-        jobs = [self._queue.get()]
-        with contextlib.suppress(queue.Empty):
-            while jobs[-1] is not None and len(jobs) < BATCH:
-                jobs.append(self._queue.get_nowait())
-        return jobs
-
-    def _write_batch(self, connection: sqlite3.Connection, batch: list[Job[object]]) -> None:
+    def _commit(self, batch: Batch) -> list[Outcome]:
         try:
-            answers = self._commit(connection, batch)
-        except Exception as error:  # noqa: BLE001 - told to every request of the batch
-            answers = [(job, None, error) for job in batch]
-        for job, result, failure in answers:
-            if failure is not None:
-                job.done.set_exception(failure)
-            else:
-                job.done.set_result(result)
-
-    def _commit(self, connection: sqlite3.Connection, batch: list[Job[object]]) -> list[Outcome]:
-        try:
-            return self._try_commit(connection, batch)
+            return self._try_commit(batch)
         except StorageFull:
             if not self._make_room():
                 raise
-        return self._try_commit(connection, batch)
+        return self._try_commit(batch)
 
-    def _try_commit(self, connection: sqlite3.Connection, batch: list[Job[object]]) -> list[Outcome]:
+    def _try_commit(self, batch: Batch) -> list[Outcome]:
+        connection = self._written
+        tx = SqliteTransaction(connection)
         with _translated(), self._exclusive(), _transaction(connection):
-            return [_run(connection, job) for job in batch]
+            return [run_alone(job.work, tx, connection.execute, _ends_all) for job in batch]
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -201,20 +160,9 @@ def _identify(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _run(connection: sqlite3.Connection, job: Job[object]) -> Outcome:
-    connection.execute("SAVEPOINT change")
-    try:
-        result = job.work(SqliteTransaction(connection))
-    except sqlite3.OperationalError:
-        raise
-    except Exception as error:
-        if type(error) is sqlite3.DatabaseError:  # damage, which is everybody's; its subclasses are one request's
-            raise
-        connection.execute("ROLLBACK TO change")
-        connection.execute("RELEASE change")
-        return job, None, error
-    connection.execute("RELEASE change")
-    return job, result, None
+def _ends_all(error: Exception) -> bool:
+    """Damage and a full disk are everybody's; the other errors of SQLite are one request's."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
 @contextlib.contextmanager

@@ -24,9 +24,6 @@ COMPARED = "compared by"
 """The key of ``kept`` under which stands who compared the index with storage: true while that process lives, since
 nobody else can have held the data meanwhile."""
 
-REPORT_FIRST = "collector reports first"
-"""The key of ``kept`` that stands there after data of another program was adopted."""
-
 AT_ONCE = 16
 """Repositories adopted side by side: what they tell the index goes into the same commits, which cost most."""
 
@@ -75,8 +72,6 @@ async def adopt(
             await complete(gathered)
             gathered.clear()
     await complete(gathered)
-    if count:
-        await index.kept.keep(REPORT_FIRST, "1")
     await index.completeness.mark_whole()
     return count
 

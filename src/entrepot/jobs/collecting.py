@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from entrepot.index.index import Index
-from entrepot.jobs.adopting import COMPARED, REPORT_FIRST
+from entrepot.jobs.adopting import COMPARED
 from entrepot.jobs.pace import Pace
 from entrepot.jobs.settings import CollectorSettings
 from entrepot.jobs.tenure import Busy, hold_lease
 from entrepot.oci.errors import RegistryError
-from entrepot.registry.adoption import Rest
+from entrepot.registry.adoption import REPORT_FIRST, Rest
 from entrepot.registry.agreement import Disagreement
 from entrepot.registry.collection import Collection, Cutoff, Tally
 from entrepot.registry.names import Names

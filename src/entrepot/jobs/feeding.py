@@ -18,7 +18,7 @@ from entrepot.oci.errors import RegistryError
 from entrepot.telemetry.events import EndpointCounts
 from entrepot.telemetry.logs import Logger
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 """Between two looks for events without a position: microseconds each."""
 
 TRIM_SECONDS = 10.0

@@ -47,7 +47,7 @@ class Poster:
         )
         self._connects_to = urlsplit(proxy or endpoint.url)
         self._doubtful = True
-        self._lookup: Future[None] | None = None
+        self._lookup: Future[Exception | None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,7 +93,9 @@ class Poster:
         """
         if self._lookup is None or self._lookup.done():
             self._lookup = look_up(self._connects_to.hostname or "", self._connects_to.port)
-        await asyncio.shield(asyncio.wrap_future(self._lookup))
+        failure = await asyncio.shield(asyncio.wrap_future(self._lookup))
+        if failure is not None:
+            raise failure
 
 
 def sign(secret: bytes, body: bytes) -> str:
@@ -114,15 +116,17 @@ def find_proxy(url: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def look_up(host: str, port: int | None) -> Future[None]:
-    """Ask for the addresses of a name in a thread that nobody waits for when the process ends."""
-    done: Future[None] = Future()
+def look_up(host: str, port: int | None) -> Future[Exception | None]:
+    """Ask for the addresses of a name in a thread that nobody waits for when the process ends. What went wrong is the
+    result, for nobody may be there any more to catch it.
+    """
+    done: Future[Exception | None] = Future()
 
     def ask() -> None:
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            done.set_exception(error)
+            done.set_result(error)
         else:
             done.set_result(None)
 

@@ -128,7 +128,7 @@ def _image(document: dict[str, object], media_type: str, digest: Digest, payload
     if document.get("manifests") is not None:
         raise ManifestInvalid("an image manifest holds no manifests; an index does")
     config = _descriptor(document.get("config"), "config")
-    artifact_type = _string(document.get("artifactType"), "artifactType") or config.media_type
+    artifact_type = _type(document.get("artifactType"), "artifactType") or config.media_type
     return Manifest(
         media_type=media_type,
         digest=digest,
@@ -152,7 +152,7 @@ def _index(document: dict[str, object], media_type: str, digest: Digest, payload
         payload=payload,
         children=_descriptors(document.get("manifests"), "manifests"),
         subject=_subject(document),
-        artifact_type=_string(document.get("artifactType"), "artifactType") or None,
+        artifact_type=_type(document.get("artifactType"), "artifactType") or None,
         annotations=_annotations(document),
     )
 
@@ -184,7 +184,7 @@ def _descriptor(value: object, where: str) -> Descriptor:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**63:
         raise ManifestInvalid(f"{where}.size must be a number of bytes, 0 or more")
     return Descriptor(
-        media_type=_string(fields.get("mediaType"), f"{where}.mediaType"),
+        media_type=_type(fields.get("mediaType"), f"{where}.mediaType"),
         digest=digest,
         size=size,
         urls=_urls(fields.get("urls"), where),
@@ -222,6 +222,14 @@ def _string(value: object, where: str) -> str:
     except UnicodeEncodeError as error:  # JSON can write half of a pair, which no database and no answer can hold
         raise ManifestInvalid(f"{where} holds half of a surrogate pair") from error
     return value
+
+
+def _type(value: object, where: str) -> str:
+    """A media type; the index keeps some of them, and PostgreSQL holds no NUL."""
+    text = _string(value, where)
+    if "\0" in text:
+        raise ManifestInvalid(f"{where} holds a NUL character")
+    return text
 
 
 def _annotations(document: dict[str, object]) -> dict[str, str]:

@@ -20,6 +20,11 @@ from entrepot.storage.ports import Storage
 Rest = Callable[[], Awaitable[None]]
 """Called after each small step: lets others work."""
 
+REPORT_FIRST = "collector reports first"
+"""The key of ``kept`` that stands there after data of another program was adopted: the collector's first round then
+only says what it would take.
+"""
+
 PAGE = 500
 """Rows read from the index at a time."""
 
@@ -50,12 +55,16 @@ class Adoption:
         self._storage = storage
         self._index = index
         self._names = names
+        self._remembered = False
 
     async def complete(self, name: RepositoryName, rest: Rest = take_turns) -> None:
         """All that storage holds of this repository is known to the index on return."""
-        if not await self._index.completeness.of(name):
-            await self.compare(name, rest)
-            await self._index.completeness.mark(name)
+        if await self._index.completeness.of(name):
+            return
+        if await self.compare(name, rest) and not self._remembered:
+            await self._index.kept.keep(REPORT_FIRST, "1")
+            self._remembered = True
+        await self._index.completeness.mark(name)
 
     async def compare(self, name: RepositoryName, rest: Rest) -> int:
         """Repair what differs; returns how many names. Blobs before the manifests that need them, manifests before the

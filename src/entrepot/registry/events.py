@@ -26,6 +26,9 @@ Told = Literal["push", "pull", "mount", "delete"]
 
 Target = dict[str, object]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Made once: this runs in the one thread that writes to the index."""
+
 
 class EventWriter:
     """The witness of deeds: writes their events in the transaction of the change."""
@@ -69,7 +72,7 @@ class Describer:
             "actor": {"name": caller.actor} if caller.actor else {},
             "source": {name: value for name, value in source.items() if value},
         }
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        return _ENCODER.encode(document)
 
     def targets(self, repository: RepositoryName, truths: Sequence[Truth], deed: Deed) -> Iterator[Target]:
         """What was done to which names. A manifest comes before the tags that went with it."""
@@ -149,4 +152,4 @@ def _references(payload: bytes) -> list[Target]:
 
 def _timestamp(when: int) -> str:
     seconds, nanoseconds = divmod(when, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{nanoseconds:09}Z"

@@ -4,7 +4,7 @@
 import json
 
 from entrepot import __version__
-from entrepot.oci.errors import RouteUnknown, Unsupported
+from entrepot.oci.errors import RouteUnknown, Unavailable, Unsupported
 from entrepot.registry.catalogue import Catalogue
 from entrepot.telemetry.health import HealthBoard
 from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
@@ -47,8 +47,12 @@ class Pages:
     async def _ready(self) -> Answer:
         findings = self._board.read()
         failing = {**findings.blocking, **findings.degraded}
+        try:
+            index = "complete" if await self._catalogue.complete() else "adopting"
+        except Unavailable as error:  # the checks will say so, too, when they next look
+            index = "unavailable"
+            failing = {**failing, "index": str(error.detail)}
         status = 503 if failing else 200
-        index = "complete" if await self._catalogue.complete() else "adopting"
         document = {"status": "failing" if failing else "ready", "failing": failing, "index": index}
         return json_answer(document, status=status, headers={"Cache-Control": "no-store"})
 
