@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.racing import Racer, make_pool, verify
+from support.registries import Config
 from support.server import Server, run_entrepot
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ RACERS = 8
 LEASE = 17.0
 """Seconds, a little more than the collector's lease."""
 
-AT_ONCE = {
+AT_ONCE: Config = {
     "collector": {"grace": "0s", "interval": "1s"},
     "trash": {"age": "0s"},
     "log": {"accesslog": {"disabled": True}},
@@ -114,14 +115,22 @@ def assert_collected(server: Server) -> None:
     assert sum(stored.values()) == sum(stored[digest] for digest in needed)
 
 
-def test_races(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def config(request: pytest.FixtureRequest) -> Config:
+    """No grace and no trash, on each database."""
+    if request.param == "sqlite":
+        return AT_ONCE
+    return {**AT_ONCE, "index": {"url": request.getfixturevalue("database")}}
+
+
+def test_races(tmp_path: Path, config: Config) -> None:
     """A short race: the jobs killed and stopped, and the whole tree killed once."""
-    with Server(tmp_path, AT_ONCE, workers=WORKERS) as server:
-        race(server, 3_000, [kill_jobs, stop_jobs_shortly, kill_all])
+    with Server(tmp_path, config, workers=WORKERS) as server:
+        race(server, 2_000, [kill_jobs, stop_jobs_shortly, kill_all])
 
 
 @pytest.mark.soak
-def test_many_races(tmp_path: Path) -> None:
+def test_many_races(tmp_path: Path, config: Config) -> None:
     """100,000 operations, with every fault several times, and a collector that sleeps past its lease."""
-    with Server(tmp_path, AT_ONCE, workers=WORKERS) as server:
+    with Server(tmp_path, config, workers=WORKERS) as server:
         race(server, 100_000, [kill_jobs, stop_jobs, kill_all, kill_jobs, stop_jobs, kill_all, kill_all])
