@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.index.ages import Ages
 from entrepot.index.blobs import Blobs
 from entrepot.index.changes import Changes
 from entrepot.index.explanation import Explanations
+from entrepot.index.forecast import Forecasts
 from entrepot.index.garbage import Garbage
 from entrepot.index.history import History
 from entrepot.index.index import open_index
@@ -18,11 +20,13 @@ from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
 from entrepot.index.outbox import Outbox
+from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
+from entrepot.index.untagged import Untagged
 
 WHOLE = {"Changes._open", "Lists._search", "Garbage._links", "Outbox._told"}
 """Read a table or an index whole on purpose. Open intents are as many as changes under way, endpoints are a few. A
@@ -65,6 +69,10 @@ def statements(path: Path) -> dict[str, Statement]:
             History(engine),
             Leases(engine, "", bool),
             Outbox(engine),
+            Pulls(engine),
+            Ages(engine),
+            Untagged(engine, kinship, trash),
+            Forecasts(engine, kinship),
         )
         found: dict[str, Statement] = {}
         for owner in owners:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from entrepot.jobs import collecting
+from entrepot.jobs import collecting, tenure
 from entrepot.jobs.adopting import adopt
 from entrepot.jobs.collecting import Busy, Clock, collect
 from entrepot.jobs.settings import CollectorSettings
@@ -231,7 +231,7 @@ async def test_the_first_round_after_adopting_reports(house: House) -> None:
 async def test_one_at_a_time(house: House) -> None:
     """While one process collects another is told so; when that one dies, or its lease is over, it can."""
     with house.another() as other:
-        assert await other.index.leases.take(collecting.JOB, collecting.LEASE_SECONDS)
+        assert await other.index.leases.take(collecting.JOB, tenure.LEASE_SECONDS)
         with pytest.raises(Busy):
             await run(house)
         assert await other.index.leases.take(collecting.JOB, 0.05)

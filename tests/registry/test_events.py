@@ -14,10 +14,10 @@ from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import RequestInvalid
 from entrepot.oci.names import Tag
-from entrepot.registry import pulls
+from entrepot.registry import pull_events
 from entrepot.registry.events import EventWriter
 from entrepot.registry.feed import Feed
-from entrepot.registry.pulls import Pulls
+from entrepot.registry.pull_events import PullEvents
 from entrepot.registry.registry import join
 from entrepot.registry.settings import EventSettings, RegistrySettings
 from support.rooms import NAME
@@ -99,9 +99,9 @@ async def test_repair_makes_none(storage: Storage, index: Index, tmp_path: Path)
 
 async def test_pulls_are_bounded(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than fit are lost and counted, by number and by bytes; the next round begins empty."""
-    monkeypatch.setattr(pulls, "MOST", 3)
-    monkeypatch.setattr(pulls, "MOST_BYTES", 100)
-    gathering = Pulls(index.outbox, SETTINGS)
+    monkeypatch.setattr(pull_events, "MOST", 3)
+    monkeypatch.setattr(pull_events, "MOST_BYTES", 100)
+    gathering = PullEvents(index.outbox, SETTINGS)
     digest = Digest.of(b"")
     for _ in range(5):
         gathering.note_blob(NAME, digest, 7, ALICE)

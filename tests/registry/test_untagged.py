@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from entrepot.index import trash
+from entrepot.index.deeds import Deed
+from entrepot.oci.callers import THE_REGISTRY
 from entrepot.registry.registry import Registry
 from support import images
 from support.houses import House, push
@@ -19,11 +20,10 @@ async def whole(house: House) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 200])
-async def test_untagged(house: House, registry: Registry, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
-    """All go that neither tag nor index nor subject needs, with their children and referrers, in whatever order they
-    are looked at; those that a tag keeps stay. What would go is told beforehand.
+async def test_untagged(house: House, registry: Registry, batch: int) -> None:
+    """All go that neither tag nor index nor subject needs, with their children and referrers, in pages of whatever
+    size; those that a tag keeps stay.
     """
-    monkeypatch.setattr(trash, "BATCH", batch)
     shared, kept = images.image(), images.image()
     first, second = images.index([shared, kept]), images.index([shared, images.image()])
     signature = images.artifact(subject=second)
@@ -32,8 +32,12 @@ async def test_untagged(house: House, registry: Registry, monkeypatch: pytest.Mo
     await push(registry, NAME, kept, "kept")
     orphans = {one.digest for made in (first, second, signature) for one in made.walk()} - {kept.digest}
     soon = time.time() + 1
-    assert set(await house.index.trash.find_untagged(NAME, soon)) == orphans
+    gone: list[str] = []
+    last = ""
     assert await registry.trash.page(NAME, "", 100) == []
-    assert await house.index.trash.hide_untagged(NAME, soon, 60) == len(orphans)
+    while page := await house.index.untagged.page(NAME, soon, last, batch):
+        gone += await house.index.untagged.throw(NAME, page, soon, Deed("delete", THE_REGISTRY, 60))
+        last = page[-1]
+    assert sorted(gone) == sorted(orphans)
     assert {entry.digest for entry in await registry.trash.page(NAME, "", 100)} == orphans
-    assert await house.index.trash.hide_untagged(NAME, soon, 60) == 0
+    assert await house.index.untagged.page(NAME, soon, "", 200) == []

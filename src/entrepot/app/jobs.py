@@ -12,9 +12,11 @@ from entrepot.config.settings import Settings
 from entrepot.index.index import Index
 from entrepot.jobs.adopting import adopt_and_compare
 from entrepot.jobs.collecting import collect_forever
+from entrepot.jobs.counting import note_counting_forever
 from entrepot.jobs.delivery import deliver_forever
 from entrepot.jobs.expiry import purge_forever
 from entrepot.jobs.feeding import Bounds
+from entrepot.jobs.retaining import retain_forever
 from entrepot.jobs.settling import settle_forever
 from entrepot.registry.adoption import Adoption
 from entrepot.registry.names import Names
@@ -56,17 +58,21 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
             names = Names(storage, index)
             group.create_task(settle_forever(names, log))
             group.create_task(watch_health(_checks(settings, storage, index), shared.board, log))
-            group.create_task(_compare_and_collect(shared, storage, index, names, log))
+            group.create_task(_compare_and_clear(shared, storage, index, names, log))
             group.create_task(deliver_forever(index, settings.jobs.endpoints, Bounds(), metrics, log))
             if not settings.registry.readonly:
                 group.create_task(purge_forever(storage, settings.jobs.uploadpurging, log))
+                group.create_task(note_counting_forever(index, log))
 
 
-async def _compare_and_collect(shared: Shared, storage: Storage, index: Index, names: Names, log: Logger) -> None:
-    """Nothing is collected before index and storage were compared: another program may have held the data."""
+async def _compare_and_clear(shared: Shared, storage: Storage, index: Index, names: Names, log: Logger) -> None:
+    """Nothing goes before index and storage were compared: another program may have held the data."""
+    settings = shared.settings
     await adopt_and_compare(storage, index, Adoption(storage, index, names), log)
-    if not shared.settings.registry.readonly:
-        await collect_forever(storage, index, shared.settings.jobs.collector, log)
+    if not settings.registry.readonly:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(collect_forever(storage, index, settings.jobs.collector, log))
+            group.create_task(retain_forever(storage, index, settings.registry, log))
 
 
 def _checks(settings: Settings, storage: Storage, index: Index) -> list[Check]:

@@ -8,7 +8,8 @@ from functools import partial
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
-from entrepot.registry.pulls import write_pulls
+from entrepot.registry.pull_events import write_pull_events
+from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
@@ -43,8 +44,10 @@ def run_worker(shared: Shared, number: int) -> None:
         background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory)]
         if access is not None:
             background.append(partial(flush_access_log, access))
-        if registry.pulls.wanted:
-            background.append(partial(write_pulls, registry.pulls, log))
+        if registry.pulls.counts is not None:
+            background.append(partial(write_counts, registry.pulls.counts, log))
+        if registry.pulls.events.wanted:
+            background.append(partial(write_pull_events, registry.pulls.events, log))
         if not is_filesystem(settings):
             background.append(partial(do_jobs, shared, storage, index, log))
         serve_connections(Lifespan(edge, background), shared.listener, number, http2=settings.http.h2c_enabled)

@@ -4,20 +4,24 @@
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
 
 from entrepot.app.opening import open_parts
-from entrepot.cli.comparing import bring_together
+from entrepot.cli.amounts import describe_size
+from entrepot.cli.comparing import bring_together_unless_compared
 from entrepot.cli.loading import load_settings, require_writable, run
 from entrepot.config.settings import Settings
+from entrepot.index.deeds import Deed
 from entrepot.index.explanation import Explanation
 from entrepot.index.index import Index
-from entrepot.jobs.adopting import COMPARED
 from entrepot.jobs.collecting import Busy, collect
+from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import DigestInvalid
+from entrepot.oci.names import RepositoryName
 from entrepot.registry.adoption import take_turns
 from entrepot.registry.agreement import Disagreement
 from entrepot.registry.collection import Tally
@@ -71,8 +75,7 @@ def explain(digest: str, config: Path | None) -> None:
 
 async def _collect(settings: Settings, *, dry: bool, untagged: bool) -> None:
     with open_parts(settings) as (storage, index):
-        if not await _is_compared(index):
-            await bring_together(storage, index)
+        await bring_together_unless_compared(storage, index)
         if untagged:
             await _trash_untagged(settings, index, dry=dry)
         tally, counted = await _wait_and_collect(storage, index, settings, dry=dry)
@@ -97,34 +100,36 @@ async def _wait_and_collect(storage: Storage, index: Index, settings: Settings, 
             raise click.ClickException(str(error)) from error
 
 
-async def _is_compared(index: Index) -> bool:
-    """Whether a server runs that compared index and storage after its start."""
-    holder = await index.kept.get(COMPARED)
-    return holder is not None and await index.completeness.whole() and index.holder.lives(holder)
-
-
 async def _trash_untagged(settings: Settings, index: Index, *, dry: bool) -> None:
     count = 0
     last = ""
-    trash, age = index.trash, settings.registry.trash_age
+    deed = Deed("delete", THE_REGISTRY, settings.registry.trash_age)
     while names := await index.lists.known_repositories(last, 500):
         for name in names:
-            now = time.time()
-            count += len(await trash.find_untagged(name, now)) if dry else await trash.hide_untagged(name, now, age)
+            async for page in _untagged(index, name, deed.at):
+                dying = await index.forecasts.dying(name, (), page)
+                count += len(dying.untagged if dry else await index.untagged.throw(name, page, deed.at, deed))
         last = names[-1]
     click.echo(f"{count:,} untagged manifests {'would go' if dry else 'went'} to the trash")
 
 
+async def _untagged(index: Index, name: RepositoryName, before: float) -> AsyncIterator[list[Digest]]:
+    last = ""
+    while page := await index.untagged.page(name, before, last, 100):
+        yield page
+        last = page[-1]
+
+
 def _show(tally: Tally) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r{tally.links:,} links, {tally.blobs:,} blobs, {_human(tally.size)}", nl=False, err=True)
+        click.echo(f"\r{tally.links:,} links, {tally.blobs:,} blobs, {describe_size(tally.size)}", nl=False, err=True)
 
 
 def _tell(tally: Tally, *, counted: bool) -> None:
     verb = "would be" if counted else "were"
     click.echo(f"{tally.expired:,} manifests {verb} removed from the trash")
     click.echo(f"{tally.links:,} links to blobs that no manifest names {verb} removed")
-    click.echo(f"{tally.blobs:,} blobs with {_human(tally.size)} {verb} removed")
+    click.echo(f"{tally.blobs:,} blobs with {describe_size(tally.size)} {verb} removed")
     if tally.busy:
         click.echo(f"{tally.busy:,} are needed by pushes just now; the next round looks at them again")
 
@@ -134,7 +139,7 @@ async def _explain(settings: Settings, digest: Digest) -> None:
         found = await index.explanations.explain(digest)
         size = await storage.blobs.stat(digest)
     lines = _reasons(found, settings.jobs.collector.grace)
-    click.echo(f"{digest}: {'no bytes in storage' if size is None else _human(size)}")
+    click.echo(f"{digest}: {'no bytes in storage' if size is None else describe_size(size)}")
     for line in lines:
         click.echo(f"  {line}")
 
@@ -159,12 +164,3 @@ def _reasons(found: Explanation, grace: float) -> list[str]:
 
 def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
-
-
-def _human(size: int) -> str:
-    amount = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
-        amount /= 1024
-    return f"{amount:,.1f} TiB"

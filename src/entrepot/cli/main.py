@@ -9,6 +9,7 @@ from entrepot.cli.fsck import fsck
 from entrepot.cli.gc import gc_group
 from entrepot.cli.index import index_group
 from entrepot.cli.restore import restore
+from entrepot.cli.retention import retention_group
 from entrepot.cli.serve import serve
 
 
@@ -24,3 +25,4 @@ main.add_command(index_group)
 main.add_command(fsck)
 main.add_command(gc_group)
 main.add_command(restore)
+main.add_command(retention_group)

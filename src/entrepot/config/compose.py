@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from entrepot.config.compose_events import find_endpoints, find_events, warn_of_loopback
+from entrepot.config.compose_retention import find_retention
 from entrepot.config.compose_telemetry import telemetry
 from entrepot.config.composition import Composition
 from entrepot.config.nodes import DEFAULT
@@ -81,6 +82,7 @@ def _registry(composition: Composition, events: EventSettings) -> RegistrySettin
         catalog_max=entries if entries > 0 else _MOST_ENTRIES,
         tags_max=view.get("tags.maxtags", int) or _MOST_ENTRIES,
         events=events,
+        retention=find_retention(composition),
     )
 
 

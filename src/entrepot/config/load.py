@@ -9,6 +9,7 @@ from pathlib import Path
 
 from entrepot.config.check import Entry, View, check
 from entrepot.config.compose import compose
+from entrepot.config.compose_retention import refuse_unknown
 from entrepot.config.composition import Composition
 from entrepot.config.document import MAX_BYTES, Document, DocumentError, parse
 from entrepot.config.drivers import IMPLEMENTED_DRIVERS
@@ -62,6 +63,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     settings = compose(composition, _drivers(overlaid.root))
     mistakes += [*checked.mistakes, *refusals(overlaid.root, schema), *overlaid.mistakes, *composition.mistakes]
     unknown = (*checked.unknown, *overlaid.unknown)
+    mistakes += refuse_unknown(unknown)
     if mistakes:
         raise ConfigurationError(_in_order(mistakes), unknown)
     warnings = (

@@ -32,6 +32,8 @@ _POSTGRESQL = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _PREFIX = re.compile(r"/([A-Za-z0-9._~-]+/)*", re.ASCII)
+_REPOSITORY_PATTERN = re.compile(r"[a-z0-9*?][a-z0-9._/*?-]*", re.ASCII)
+_TAG_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]+", re.ASCII)
 _INT64 = 2**63 - 1
 _LONGEST = 64
 
@@ -43,6 +45,8 @@ PEER = "host:port, such as 127.0.0.1:5432, db.example.com:5432 or [::1]:5432"
 HTTP_URL = "an http:// or https:// address with a host"
 INDEX_URL = "sqlite:////absolute/path (four slashes) or postgresql://user:password@host/database"
 ROUTE = "a path that begins with /, such as /metrics"
+REPOSITORY_PATTERN = "a repository's name in small letters, with * for a run within a part, ** over parts, ? for one"
+TAG_PATTERN = "a tag, with * for any run of characters and ? for one"
 PREFIX = "a path that begins with /, such as /registry/"
 
 
@@ -247,4 +251,18 @@ def regular_expression(text: str) -> str:
             re.compile(text)
     except (re.error, RecursionError, OverflowError):
         raise ValueError("a regular expression") from None
+    return text
+
+
+def repository_pattern(text: str) -> str:
+    """A pattern that some repository's name can match; a character that is in no name would match nothing, silently."""
+    if not _REPOSITORY_PATTERN.fullmatch(text):
+        raise ValueError(REPOSITORY_PATTERN)
+    return text
+
+
+def tag_pattern(text: str) -> str:
+    """A pattern that some tag can match."""
+    if not _TAG_PATTERN.fullmatch(text):
+        raise ValueError(TAG_PATTERN)
     return text

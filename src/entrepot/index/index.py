@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, select
 
+from entrepot.index.ages import Ages
 from entrepot.index.audit import Audit
 from entrepot.index.blobs import Blobs
 from entrepot.index.census import Census
@@ -15,6 +16,7 @@ from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
 from entrepot.index.engine import Engine
 from entrepot.index.explanation import Explanations
+from entrepot.index.forecast import Forecasts
 from entrepot.index.garbage import Garbage
 from entrepot.index.history import History
 from entrepot.index.holders import Holder
@@ -25,12 +27,14 @@ from entrepot.index.lookups import Lookups
 from entrepot.index.migrating import bring_up_to_date
 from entrepot.index.outbox import Outbox, OutboxWriter
 from entrepot.index.places import Database, IndexPlace, holders_of
+from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
+from entrepot.index.untagged import Untagged
 from entrepot.oci.errors import Unavailable
 
 
@@ -77,6 +81,10 @@ class Index:
     blobs: Blobs
     trash: Trash
     history: History
+    pulls: Pulls
+    ages: Ages
+    untagged: Untagged
+    forecasts: Forecasts
     leases: Leases
     garbage: Garbage
     reclaims: Reclaims
@@ -110,9 +118,9 @@ def open_index(
     with contextlib.closing(_hold(place)) as holder, contextlib.closing(open_engine(place, make_room)) as engine:
         bring_up_to_date(engine, place)
         kinship = Kinship(engine.dialect)
-        trash, history = Trash(engine, kinship), History(engine)
+        trash, history, pulls = Trash(engine, kinship), History(engine), Pulls(engine)
         recorder = Recorder(
-            engine.dialect, trash, [history, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
+            engine.dialect, trash, [history, pulls, *(make(OutboxWriter(engine.dialect)) for make in witnesses)]
         )
         yield Index(
             lookups=Lookups(engine),
@@ -121,6 +129,10 @@ def open_index(
             blobs=Blobs(engine, recorder),
             trash=trash,
             history=history,
+            pulls=pulls,
+            ages=Ages(engine),
+            untagged=Untagged(engine, kinship, trash),
+            forecasts=Forecasts(engine, kinship),
             garbage=Garbage(engine),
             reclaims=Reclaims(engine, kinship),
             explanations=Explanations(engine),

@@ -47,6 +47,12 @@ class Recorder:
         self._set_subject = Statement.compile(
             update(REVISIONS).where(REVISIONS.c.digest == bindparam("of")).values(subject=bindparam("is")), dialect
         )
+        self._push_revision = Statement.compile(
+            update(REVISIONS)
+            .where(REVISIONS.c.repository_id == bindparam("here"), REVISIONS.c.digest == bindparam("of"))
+            .values(pushed_at=bindparam("at")),
+            dialect,
+        )
         self._drop_revision = Statement.compile(_drop(REVISIONS), dialect)
         self._set_blob = Statement.compile(insert_replacing(BLOBS, ("digest",)), dialect)
         self._add_blob = Statement.compile(insert_replacing(BLOBS, ("digest",), "touched_at", "condemned_at"), dialect)
@@ -120,6 +126,8 @@ class Recorder:
         new = self._manifest(here, truth, tx)
         if deed is not None and truth.present:
             self._trash.revive(here, repository, truth.digest, tx)
+            if deed.action != "delete":
+                tx.execute(self._push_revision, {"here": here, "of": truth.digest, "at": deed.at})
         elif new:
             self._trash.meet(here, repository, truth.digest, tx)
 

@@ -12,6 +12,7 @@
     kept                             small values about the index: which programs it can serve, whether it is complete
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
+    pulls                            how often and when last each tag and manifest was pulled; nor this
     events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
@@ -202,6 +203,19 @@ HISTORY = Table(
     Index("history_by_old", "repository", "old", "moved_at"),
 )
 
+PULLS = Table(
+    "pulls",
+    METADATA,
+    Column("repository", NAME, primary_key=True),
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("due_at", Float),
+    Index("pulls_by_due", "due_at"),
+    sqlite_with_rowid=False,
+)
+
 COLLECTED = Table(
     "collected",
     METADATA,
@@ -230,5 +244,5 @@ EVENT_ENDPOINTS = Table(
     sqlite_with_rowid=False,
 )
 
-KEPT_TABLES = (HISTORY, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS)
+KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS)
 """Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""

@@ -7,7 +7,6 @@ that somebody removed by digest have no link any more; their facts stay.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import bindparam, delete, exists, false, select, true, update
 
@@ -15,17 +14,10 @@ from entrepot.index.deeds import Deed, TagMove
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import ManifestTruth, Truth
 from entrepot.index.kinship import Kinship
-from entrepot.index.schema import MANIFESTS, REPOSITORIES, REVISIONS, TAGS, TRASH
+from entrepot.index.schema import MANIFESTS, PULLS, REPOSITORIES, REVISIONS, TRASH
 from entrepot.index.statements import Row, Statement, Value, insert_replacing
-from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
-from entrepot.oci.names import RepositoryName, Tag
-
-BATCH = 200
-"""Untagged manifests that are looked at in one transaction."""
-
-EVERY = 1 << 62
-"""More than there are; PostgreSQL knows no limit below zero."""
+from entrepot.oci.names import RepositoryName
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +47,12 @@ class Trash:
         here = (REVISIONS.c.repository_id == bindparam("here"), REVISIONS.c.digest == bindparam("of"))
         one = (TRASH.c.repository == bindparam("repository"), TRASH.c.digest == bindparam("of"))
         self._expire = Statement.compile(delete(TRASH).where(*one, TRASH.c.due_at == bindparam("due")), dialect)
+        pulled = (
+            PULLS.c.repository == bindparam("repository"),
+            PULLS.c.kind == "manifest",
+            PULLS.c.name == bindparam("of"),
+        )
+        self._uncount = Statement.compile(delete(PULLS).where(*pulled), dialect)
         columns = [TRASH.c[key] for key in ("repository", "digest", "trashed_at", "due_at", "actor", "linked")]
         known = exists().where(MANIFESTS.c.digest == TRASH.c.digest)
         self._put = Statement.compile(insert_replacing(TRASH, ("repository", "digest")), dialect)
@@ -78,24 +76,6 @@ class Trash:
             select(*columns)
             .where(TRASH.c.due_at <= bindparam("now"))
             .order_by(TRASH.c.due_at)
-            .limit(bindparam("limit")),
-            dialect,
-        )
-        self._untagged = Statement.compile(
-            select(REVISIONS.c.repository_id, REVISIONS.c.digest)
-            .where(
-                REPOSITORIES.c.name == bindparam("repository"),
-                REVISIONS.c.repository_id == REPOSITORIES.c.id,
-                REVISIONS.c.hidden == false(),
-                REVISIONS.c.digest > bindparam("last"),
-                REVISIONS.c.pushed_at <= bindparam("before"),
-                # naming a column: for "SELECT *" SQLite reads all tags of the repository instead of the index
-                ~exists(TAGS.c.digest).where(
-                    TAGS.c.repository_id == REVISIONS.c.repository_id, TAGS.c.digest == REVISIONS.c.digest
-                ),
-                exists().where(MANIFESTS.c.digest == REVISIONS.c.digest),
-            )
-            .order_by(REVISIONS.c.digest)
             .limit(bindparam("limit")),
             dialect,
         )
@@ -127,38 +107,16 @@ class Trash:
         """Whether the manifest is in the trash with its link."""
         return bool(await self._engine.read(self._hidden_in, {"repository": repository, "of": digest}))
 
-    async def find_untagged(self, repository: RepositoryName, before: float) -> list[Digest]:
-        """Manifests pushed before this moment that neither tag nor index nor subject keeps alive, with those that they
-        kept.
-        """
-        return await self._engine.read_together(
-            lambda tx: self._orphans(self._page_of(repository, before, "", EVERY, tx), tx)
-        )
-
-    async def hide_untagged(self, repository: RepositoryName, before: float, keep: float) -> int:
-        """Send them to the trash for ``keep`` seconds; returns how many. Others can write after each :data:`BATCH`."""
-        deed = Deed("delete", THE_REGISTRY, keep)
-
-        def hide(last: str, tx: Transaction) -> tuple[str | None, int]:
-            page = self._page_of(repository, before, last, BATCH, tx)
-            orphans = self._orphans(page, tx)
-            for digest in orphans:
-                self._bury_linked(int(page[0][0] or 0), repository, digest, deed, tx)
-            return str(page[-1][1]) if page else None, len(orphans)
-
-        hidden = 0
-        last: str | None = ""
-        while last is not None:
-            last, count = await self._engine.write(partial(hide, last))
-            hidden += count
-        return hidden
-
     async def forget(self, entries: Sequence[Trashed]) -> None:
-        """These cannot be restored any more, unless they went to the trash anew since they were read."""
+        """These cannot be restored any more, unless they went to the trash anew since they were read. Their counts of
+        pulls go with them.
+        """
 
         def forget(tx: Transaction) -> None:
             for entry in entries:
-                tx.execute(self._expire, {"repository": entry.repository, "of": entry.digest, "due": entry.due_at})
+                one: dict[str, Value] = {"repository": entry.repository, "of": entry.digest}
+                if tx.execute(self._expire, {**one, "due": entry.due_at}):
+                    tx.execute(self._uncount, one)
 
         await self._engine.write(forget)
 
@@ -180,7 +138,12 @@ class Trash:
             else:
                 tx.execute(self._drop, {"repository": repository, "of": digest})
         for digest in self._kinship.find_orphans(here, gone, untagged, tx):
-            self._bury_linked(here, repository, digest, deed, tx)
+            self.throw(here, repository, digest, deed, tx)
+
+    def throw(self, here: int, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction) -> None:
+        """The manifest goes to the trash; its link stays until it is due."""
+        tx.execute(self._hide, {"here": here, "of": digest})
+        self._throw(repository, digest, deed, tx, linked=True)
 
     def revive(self, here: int, repository: RepositoryName, digest: Digest, tx: Transaction) -> None:
         """The manifest lives again, and those that it keeps alive."""
@@ -207,19 +170,6 @@ class Trash:
             tx.execute(self._hide, {"here": here, "of": digest})
         else:
             self.revive(here, repository, digest, tx)
-
-    def _page_of(self, repository: RepositoryName, before: float, last: str, limit: int, tx: Transaction) -> list[Row]:
-        return tx.all(self._untagged, {"repository": repository, "before": before, "last": last, "limit": limit})
-
-    def _orphans(self, untagged: Sequence[Row], tx: Transaction) -> list[Digest]:
-        if not untagged:
-            return []
-        here = int(untagged[0][0] or 0)
-        return self._kinship.find_orphans(here, (), [(Tag(""), Digest(row[1])) for row in untagged], tx)
-
-    def _bury_linked(self, here: int, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction) -> None:
-        tx.execute(self._hide, {"here": here, "of": digest})
-        self._throw(repository, digest, deed, tx, linked=True)
 
     def _throw(self, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction, *, linked: bool) -> None:
         entry: dict[str, Value] = {

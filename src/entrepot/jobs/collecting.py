@@ -10,6 +10,7 @@ from entrepot.index.index import Index
 from entrepot.jobs.adopting import COMPARED
 from entrepot.jobs.pace import Pace
 from entrepot.jobs.settings import CollectorSettings
+from entrepot.jobs.tenure import Busy, hold_lease
 from entrepot.oci.errors import RegistryError
 from entrepot.registry.adoption import REPORT_FIRST, Rest
 from entrepot.registry.agreement import Disagreement
@@ -20,9 +21,6 @@ from entrepot.storage.ports import Storage
 from entrepot.telemetry.logs import Logger
 
 JOB = "collector"
-
-LEASE_SECONDS = 15.0
-"""For which a round is ours; renewed while it runs."""
 
 FIRST_SECONDS = 60.0
 """After the comparison that follows a start, at most: restarts in a row shall not each collect."""
@@ -36,10 +34,6 @@ until the next round: a clock a year ahead would end every grace at once."""
 
 KEEP_COLLECTED = 90 * 24 * 3600.0
 """Seconds for which ``entrepot gc explain`` remembers what went."""
-
-
-class Busy(Exception):
-    """Another process collects."""
 
 
 @dataclass(slots=True)
@@ -75,29 +69,20 @@ async def collect(
 
     ``report`` hears how far it is. Raises :class:`Busy`, ``Disagreement``. The index must be complete and compared.
     """
-    if not await index.leases.take(JOB, LEASE_SECONDS):
-        raise Busy("another process collects just now")
-    first = await index.kept.get(REPORT_FIRST) is not None
-    until = time.monotonic() + LEASE_SECONDS / 2
 
-    async def rest_and_renew() -> None:
-        nonlocal until
-        if time.monotonic() > until:
-            await index.leases.take(JOB, LEASE_SECONDS)
-            until = time.monotonic() + LEASE_SECONDS / 2
+    async def report_and_rest() -> None:
         report(collection.tally)
         await rest()
 
-    now = time.time()
-    cutoff = Cutoff(now, now - settings.grace, dry or first)
-    collection = Collection(storage, index, Names(storage, index), cutoff, rest_and_renew)
-    try:
+    async with hold_lease(index, JOB, "another process collects just now", report_and_rest) as resting:
+        first = await index.kept.get(REPORT_FIRST) is not None
+        now = time.time()
+        cutoff = Cutoff(now, now - settings.grace, dry or first)
+        collection = Collection(storage, index, Names(storage, index), cutoff, resting)
         tally = await collection.run()
         if first and not dry:
             await index.kept.drop(REPORT_FIRST)
         await index.garbage.prune(now - KEEP_COLLECTED)
-    finally:
-        await index.leases.end(JOB)
     return tally, cutoff.dry
 
 

@@ -80,6 +80,8 @@ class Collection:
                 await self._expire_in(repository, list(entries))
             self.tally.expired += len(due)
             await self.rest()
+        while await self.index.pulls.prune(self.cutoff.now):
+            await self.rest()
 
     async def _expire_in(self, repository: RepositoryName, entries: Sequence[Trashed]) -> None:
         hidden = [entry.digest for entry in entries if entry.linked]

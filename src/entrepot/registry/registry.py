@@ -10,7 +10,8 @@ from entrepot.registry.catalogue import Catalogue
 from entrepot.registry.feed import Feed
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
-from entrepot.registry.pulls import Pulls
+from entrepot.registry.pull_events import PullEvents
+from entrepot.registry.pulls import PullCounts, Pulls
 from entrepot.registry.repositories import Repositories
 from entrepot.registry.settings import RegistrySettings
 from entrepot.registry.trash import Trash
@@ -47,6 +48,6 @@ def join(storage: Storage, index: Index, settings: RegistrySettings) -> Registry
         trash=Trash(storage, index, blobs, manifests, settings.validation),
         catalogue=Catalogue(storage, index, adoption),
         feed=Feed(index),
-        pulls=Pulls(index.outbox, settings.events),
+        pulls=Pulls(None if settings.readonly else PullCounts(index.pulls), PullEvents(index.outbox, settings.events)),
         settings=settings,
     )

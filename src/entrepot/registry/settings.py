@@ -46,6 +46,29 @@ class EventSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """One entry of ``retention.policies`` (ours), for repositories that one of the patterns matches; ages in seconds.
+
+    ``newest``, ``younger``, ``matching``: what is kept (``keep``). ``notpulled``, ``untagged``: what goes (``drop``).
+    """
+
+    repositories: tuple[str, ...]
+    newest: int | None = None
+    younger: float | None = None
+    matching: tuple[str, ...] = ()
+    notpulled: float | None = None
+    untagged: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """``retention`` (ours, top level): applied every ``interval`` seconds; the first policy that fits counts."""
+
+    interval: float = 24 * 3600.0
+    policies: tuple[Policy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrySettings:
     """All that this room is told."""
 
@@ -61,3 +84,4 @@ class RegistrySettings:
     catalog_max: int = 1000
     tags_max: int = 1000
     events: EventSettings = field(default_factory=EventSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)

@@ -144,9 +144,8 @@ class Edge:
         body = payload if method == "GET" else b""
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        if self._registry.pulls.wanted:
-            caller = find_caller(scope, request_id)
-            self._registry.pulls.note_manifest(repository, reference, manifest, caller)
+        note = self._registry.pulls.note_manifest if method == "GET" else self._registry.pulls.note_look
+        note(repository, reference, manifest, lambda: find_caller(scope, request_id))
         return Done("manifest", 200, 0, len(body))
 
     async def _full(self, scope: Scope, receive: Receive, send: Send) -> Done:

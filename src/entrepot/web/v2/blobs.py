@@ -37,8 +37,7 @@ async def get(exchange: Exchange, registry: Registry, name: RepositoryName, dige
         part = None if whole else parse_range(asked or "", blob.size)
     except Unsatisfiable:
         return await exchange.answer(_unsatisfiable(blob))
-    if registry.pulls.wanted:
-        registry.pulls.note_blob(name, digest, blob.size, exchange.caller())
+    registry.pulls.note_blob(name, digest, blob.size, exchange.caller)
     if part is None:
         return await _send_whole(exchange, registry, blob, headers)
     headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{blob.size}"

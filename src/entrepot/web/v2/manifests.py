@@ -53,8 +53,8 @@ async def get(
         return await exchange.answer(Answer(304, headers))
     size = 0 if exchange.method == "HEAD" else len(manifest.payload)
     payload = manifest.payload if outgoing.fits(size) else None
-    if registry.pulls.wanted:
-        registry.pulls.note_manifest(name, reference, manifest, exchange.caller())
+    note = registry.pulls.note_look if exchange.method == "HEAD" else registry.pulls.note_manifest
+    note(name, reference, manifest, exchange.caller)
     del manifest  # it would lie in memory while this waits
     async with outgoing.hold(size):
         if payload is None:
