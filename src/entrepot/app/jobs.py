@@ -10,7 +10,7 @@ from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
 from entrepot.config.settings import Settings
 from entrepot.index.index import Index
-from entrepot.jobs.adopting import adopt_and_compare
+from entrepot.jobs.adopting import SERVED, adopt_and_compare
 from entrepot.jobs.collecting import collect_forever
 from entrepot.jobs.delivery import deliver_forever
 from entrepot.jobs.expiry import purge_forever
@@ -64,6 +64,7 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
 
 async def _compare_and_collect(shared: Shared, storage: Storage, index: Index, names: Names, log: Logger) -> None:
     """Nothing is collected before index and storage were compared: another program may have held the data."""
+    await index.kept.keep(SERVED, index.holder.name)
     await adopt_and_compare(storage, index, Adoption(storage, index, names), log)
     if not shared.settings.registry.readonly:
         await collect_forever(storage, index, shared.settings.jobs.collector, log)
