@@ -19,7 +19,7 @@ from support.rooms import NAME, OTHER
 LATEST = Tag("latest")
 SOMEBODY = Caller(actor="somebody")
 
-DELETIONS: dict[str, Callable[[Registry, Digest], Awaitable[None]]] = {
+DELETIONS: dict[str, Callable[[Registry, Digest], Awaitable[object]]] = {
     "manifest": lambda registry, digest: registry.manifests.remove(NAME, digest, SOMEBODY),
     "repository": lambda registry, _: registry.repositories.remove(NAME, SOMEBODY),
     "tag": lambda registry, _: registry.manifests.untag(NAME, LATEST, SOMEBODY),

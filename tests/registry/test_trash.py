@@ -133,15 +133,19 @@ async def test_a_push_revives(house: House, registry: Registry) -> None:
 
 
 async def test_purged(registry: Registry) -> None:
-    """What is purged cannot be restored: removed manifests leave nothing, orphans are due at once."""
+    """What is purged is not in the trash and cannot be restored: neither what was named nor what it alone kept."""
     index = images.index()
     await push(registry, NAME, index, "latest")
+    assert len(await listed(registry)) == 1
     await registry.manifests.remove(NAME, Digest(index.digest), purge=True)
-    entries = await registry.trash.page(NAME, "", 10)
-    assert {entry.digest for entry in entries} == {child.digest for child in index.children}
-    assert all(entry.due_at == entry.trashed_at for entry in entries)
-    with pytest.raises(ManifestUnknown, match="not in the trash"):
-        await registry.trash.restore_manifest(NAME, Digest(index.digest), THE_REGISTRY)
+    assert await trashed(registry) == set()
+    for gone in index.walk():
+        with pytest.raises(ManifestUnknown, match="not in the trash"):
+            await registry.trash.restore_manifest(NAME, Digest(gone.digest), THE_REGISTRY)
+        with pytest.raises(ManifestUnknown, match="cannot be restored"):
+            await registry.trash.restore_tag(NAME, LATEST, Digest(gone.digest), THE_REGISTRY)
+    with pytest.raises(NameUnknown):
+        await registry.trash.restore_repository(NAME, THE_REGISTRY)
 
 
 async def test_restore_a_deleted_tag(house: House, registry: Registry) -> None:

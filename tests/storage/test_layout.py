@@ -8,6 +8,7 @@ import pytest
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
+from entrepot.storage import layout
 from entrepot.storage.ports import Storage
 from support.rooms import NAME, append, commit, load, store
 
@@ -146,3 +147,13 @@ async def test_longest_names(root: Path, disk: Storage) -> None:
         assert await disk.links.read_tag(name, tag) == LONG
         upload = await disk.uploads.start(name, "sha512")
         assert (root / V2 / "repositories" / name / "_uploads" / str(upload)).is_dir()
+
+
+async def test_a_link_to_other_bytes_is_none(root: Path, disk: Storage) -> None:
+    """A link that holds another digest of the same algorithm is damaged: the blob counts as not held."""
+    right, wrong = await store(disk, b"right"), await store(disk, b"wrong")
+    link = root / layout.layer_link(NAME, right)
+    assert await disk.links.read_layer(NAME, right) == right
+    link.write_text(wrong)
+    assert await disk.links.read_layer(NAME, right) is None
+    assert await disk.links.read_layer(NAME, wrong) == wrong

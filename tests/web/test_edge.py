@@ -15,8 +15,7 @@ from entrepot.telemetry.health import Findings, HealthBoard
 from entrepot.telemetry.logs import configure_logs
 from entrepot.telemetry.metrics import RequestMetrics, expose
 from entrepot.telemetry.settings import LogSettings
-from entrepot.web.api.events import EventPages
-from entrepot.web.api.router import JsonApi
+from entrepot.web.api.joining import join_api
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
@@ -37,7 +36,7 @@ class Caller:
         parts = Parts(
             Api(registry, Locations(settings)),
             Search(registry),
-            JsonApi(EventPages(registry).routes),
+            join_api(registry, settings),
             Pages(self.board, registry.catalogue),
         )
         log = configure_logs(LogSettings())

@@ -12,8 +12,7 @@ from entrepot.registry.pulls import write_pulls
 from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
-from entrepot.web.api.events import EventPages
-from entrepot.web.api.router import JsonApi
+from entrepot.web.api.joining import join_api
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
@@ -37,7 +36,7 @@ def run_worker(shared: Shared, number: int) -> None:
         parts = Parts(
             Api(registry, Locations(settings.http)),
             Search(registry),
-            JsonApi(EventPages(registry).routes),
+            join_api(registry, settings.http),
             Pages(shared.board, registry.catalogue),
         )
         edge = Edge(registry, parts, settings.http, shared.board, metrics, access, log)

@@ -32,6 +32,11 @@ class Deed:
     at: float = field(default_factory=time.time)
     source: RepositoryName | None = None
 
+    @property
+    def due(self) -> float | None:
+        """Until when what dies by it can be restored, in Unix seconds; None: not at all."""
+        return self.at + self.keep if self.keep > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class TagMove:

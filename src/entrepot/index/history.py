@@ -74,10 +74,16 @@ class History:
         values: dict[str, Value] = {"repository": repository, "tag": tag, "before": before, "limit": limit}
         return [_move(row) for row in await self._engine.read(self._of_tag, values)]
 
-    async def tags_lost(self, repository: RepositoryName, digest: Digest, at: float) -> list[Tag]:
-        """The tags that stopped pointing to ``digest`` by the deed of this moment."""
-        rows = await self._engine.read(self._lost, {"repository": repository, "digest": digest, "at": at})
-        return [_move(row).tag for row in rows]
+    async def tags_lost(self, repository: RepositoryName, deaths: Sequence[tuple[Digest, float]]) -> list[list[Tag]]:
+        """For each digest the tags that stopped pointing to it by the deed of that moment, in order."""
+
+        def ask(tx: Transaction) -> list[list[Tag]]:
+            return [
+                sorted(_move(row).tag for row in tx.all(self._lost, {"repository": repository, "digest": of, "at": at}))
+                for of, at in deaths
+            ]
+
+        return await self._engine.read_together(ask)
 
 
 def _move(row: Row) -> Move:

@@ -37,6 +37,15 @@ class Referrer:
     artifact_type: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class TagEntry:
+    """A tag, what it points to, and since when: Unix seconds, for an adopted one the moment of adoption."""
+
+    tag: Tag
+    digest: Digest
+    moved_at: float
+
+
 class Lists:
     """Pages: entries after ``last`` in bytewise order, ``limit`` at most."""
 
@@ -84,8 +93,8 @@ class Lists:
             select(REPOSITORIES.c.name).where(REPOSITORIES.c.name > last).order_by(REPOSITORIES.c.name).limit(limit),
             dialect,
         )
-        self._tag_targets = Statement.compile(
-            select(TAGS.c.name, TAGS.c.digest)
+        self._tag_entries = Statement.compile(
+            select(TAGS.c.name, TAGS.c.digest, TAGS.c.moved_at)
             .where(here, TAGS.c.repository_id == REPOSITORIES.c.id, TAGS.c.name > last)
             .order_by(TAGS.c.name)
             .limit(limit),
@@ -167,10 +176,14 @@ class Lists:
 
         await self._engine.write(drop)
 
-    async def tag_targets(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Tag, Digest]]:
+    async def tag_entries(self, name: RepositoryName, last: str, limit: int) -> list[TagEntry]:
         """Tags of a repository and what they point to."""
-        rows = await self._engine.read(self._tag_targets, {"repository": name, "last": last, "limit": limit})
-        return [(Tag(row[0]), Digest(row[1])) for row in rows]
+        rows = await self._engine.read(self._tag_entries, {"repository": name, "last": last, "limit": limit})
+        return [TagEntry(Tag(row[0]), Digest(row[1]), float(row[2] or 0)) for row in rows]
+
+    async def tag_targets(self, name: RepositoryName, last: str, limit: int) -> list[tuple[Tag, Digest]]:
+        """The same without the moment."""
+        return [(entry.tag, entry.digest) for entry in await self.tag_entries(name, last, limit)]
 
     async def revisions(self, name: RepositoryName, last: str, limit: int) -> list[Digest]:
         """Manifests of a repository."""

@@ -39,6 +39,11 @@ class Trashed:
     actor: str
     linked: bool
 
+    @property
+    def purged(self) -> bool:
+        """Whether it waits for the collector alone, and cannot be restored."""
+        return self.due_at <= self.trashed_at
+
 
 class Trash:
     """What goes into the trash, comes back and expires. Methods with a transaction are part of a change's."""
@@ -59,7 +64,12 @@ class Trash:
         self._show = Statement.compile(update(REVISIONS).where(*here).values(hidden=false()), dialect)
         self._page = Statement.compile(
             select(*columns)
-            .where(TRASH.c.repository == bindparam("repository"), TRASH.c.digest > bindparam("last"), known)
+            .where(
+                TRASH.c.repository == bindparam("repository"),
+                TRASH.c.digest > bindparam("last"),
+                TRASH.c.due_at > TRASH.c.trashed_at,
+                known,
+            )
             .order_by(TRASH.c.digest)
             .limit(bindparam("limit")),
             dialect,

@@ -13,6 +13,7 @@ from entrepot.jobs.settings import CollectorSettings
 from entrepot.oci.errors import RegistryError
 from entrepot.registry.adoption import REPORT_FIRST, Rest
 from entrepot.registry.agreement import Disagreement
+from entrepot.registry.asking import ASKED
 from entrepot.registry.collection import Collection, Cutoff, Tally
 from entrepot.registry.names import Names
 from entrepot.storage.ports import Storage
@@ -28,9 +29,6 @@ FIRST_SECONDS = 60.0
 
 POLL_SECONDS = 2.0
 """Between two looks at whether somebody asked for a round."""
-
-ASKED = "collection asked"
-"""The key of ``kept`` under which somebody asks, with the moment."""
 
 STEADY = 300.0
 """Seconds by which the clock may differ from the time that really passed. Beyond, it was set, and nothing is collected
@@ -108,8 +106,7 @@ async def collect_forever(storage: Storage, index: Index, settings: CollectorSet
     if not settings.enabled:
         return
     clock = Clock.start()
-    asked = await index.kept.get(ASKED)
-    await asyncio.sleep(min(FIRST_SECONDS, settings.interval))
+    asked = await _wait(index, await index.kept.get(ASKED), min(FIRST_SECONDS, settings.interval))
     while True:
         if not clock.steady():
             log.warning("the clock was set; nothing is collected until the next round")
@@ -145,4 +142,4 @@ async def _collect_and_tell(storage: Storage, index: Index, settings: CollectorS
             log.info("collected what nothing needs", **facts)
 
 
-__all__ = ("ASKED", "COMPARED", "Busy", "Disagreement", "collect", "collect_forever")
+__all__ = ("COMPARED", "Busy", "Disagreement", "collect", "collect_forever")

@@ -8,9 +8,11 @@ RegistryError
 ├── NameUnknown, ManifestUnknown, BlobUnknown, BlobUploadUnknown, BlobUploadInvalid
 ├── ManifestInvalid ─ ManifestTooLarge
 ├── ManifestBlobUnknown             (one wire error for each missing digest)
+│   └── NotRestorable
 ├── Unsupported ─ ReadOnly
 ├── Unavailable ─ StorageFull       (with Retry-After)
-└── RequestInvalid, RouteUnknown, RangeMalformed
+├── RequestInvalid ─ BodyTooLarge, MediaTypeUnsupported
+└── RouteUnknown, RangeMalformed, Foreign
 """
 
 from collections.abc import Mapping, Sequence
@@ -171,6 +173,12 @@ class ManifestBlobUnknown(RegistryError):
         return self.missing
 
 
+class NotRestorable(ManifestBlobUnknown):
+    """A manifest in the trash of which blobs are gone for good; the details name them."""
+
+    http_status = 409
+
+
 class Unsupported(RegistryError):
     """An operation that is switched off or not part of the protocol."""
 
@@ -204,6 +212,24 @@ class RequestInvalid(RegistryError):
 
     row = UNSUPPORTED
     http_status = 400
+
+
+class BodyTooLarge(RequestInvalid):
+    """More bytes than such a request can mean."""
+
+    http_status = 413
+
+
+class MediaTypeUnsupported(RequestInvalid):
+    """A body of another type than is asked for."""
+
+    http_status = 415
+
+
+class Foreign(RegistryError):
+    """A page of another site has a browser ask for a change."""
+
+    row = DENIED
 
 
 class RouteUnknown(RegistryError):

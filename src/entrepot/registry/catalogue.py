@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from entrepot.index.index import Index
 from entrepot.index.lists import Referrer as Referrer  # noqa: PLC0414 - part of what we hand out
-from entrepot.index.reclaim import Reclaim
+from entrepot.index.lists import TagEntry
+from entrepot.index.reclaim import Reclaim as Reclaim  # noqa: PLC0414 - as above
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestUnknown, NameUnknown
 from entrepot.oci.names import Reference, RepositoryName, Tag
@@ -69,6 +70,17 @@ class Catalogue:
         if not entries and not await self._index.lists.repository_known(name):
             raise NameUnknown({"name": name})
         return _page(entries, limit)
+
+    async def require(self, name: RepositoryName) -> None:
+        """Raises ``NameUnknown`` where there is no such repository. All of it is known to the index on return."""
+        await self._adoption.complete(name)
+        if not await self._index.lists.repository_known(name):
+            raise NameUnknown({"name": name})
+
+    async def tag_entries(self, name: RepositoryName, last: str, limit: int) -> Page[TagEntry]:
+        """Tags after ``last`` with what they point to and since when. Raises ``NameUnknown``."""
+        await self.require(name)
+        return _page(await self._index.lists.tag_entries(name, last, limit + 1), limit)
 
     async def reclaim(self, name: RepositoryName, reference: Reference | None) -> Reclaim:
         """What deleting a tag, a manifest or (None) the repository would take along and give back.

@@ -14,6 +14,7 @@ from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, Unsupporte
 from entrepot.oci.manifests import Manifest, parse_manifest
 from entrepot.oci.names import Reference, RepositoryName, Tag
 from entrepot.registry.adoption import Adoption
+from entrepot.registry.asking import ask_for_collection
 from entrepot.registry.names import Held, Names
 from entrepot.registry.settings import RegistrySettings
 from entrepot.registry.truths import describe
@@ -91,15 +92,19 @@ class Manifests:
 
     async def remove(
         self, name: RepositoryName, digest: Digest, caller: Caller = THE_REGISTRY, *, purge: bool = False
-    ) -> None:
+    ) -> float | None:
         """Remove a manifest with all tags that point to it. Raises ``ManifestUnknown``.
 
-        It can be restored for ``trash.age``, unless ``purge``.
+        It can be restored for ``trash.age``, unless ``purge``. Returns until when, in Unix seconds; None: not at all.
         """
         self._require_delete()
         await self._adoption.complete(name)
-        if not await self.remove_all(name, [digest], self._deletion(caller, purge=purge)):
+        deed = self._deletion(caller, purge=purge)
+        if not await self.remove_all(name, [digest], deed):
             raise _unknown(name, digest)
+        if purge:
+            await ask_for_collection(self._index)
+        return deed.due
 
     async def remove_all(self, name: RepositoryName, digests: Sequence[Digest], deed: Deed) -> list[Digest]:
         """Remove manifests with all tags that point to them; gives those that were there. The index must know all of
@@ -115,10 +120,11 @@ class Manifests:
 
     async def untag(
         self, name: RepositoryName, tag: Tag, caller: Caller = THE_REGISTRY, *, purge: bool = False
-    ) -> None:
+    ) -> float | None:
         """Remove a tag; its siblings stay. Raises ``ManifestUnknown``.
 
         A manifest that nothing keeps alive then goes to the trash, with those that it alone kept alive.
+        Returns until when they can be restored, in Unix seconds; None: not at all (``purge``).
         """
         self._require_delete()
         await self._adoption.complete(name)  # or an index or tag that nobody asked for yet would count as absent
@@ -129,6 +135,9 @@ class Manifests:
                 raise _unknown(name, tag)
             await self._storage.links.remove_tags(name, [tag])
             held.finish(TagTruth(tag, None), deed=deed)
+        if purge:
+            await ask_for_collection(self._index)
+        return deed.due
 
     def _deletion(self, caller: Caller, *, purge: bool) -> Deed:
         return Deed("delete", caller, 0 if purge else self._settings.trash_age)

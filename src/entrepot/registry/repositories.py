@@ -11,6 +11,7 @@ from entrepot.oci.callers import Caller
 from entrepot.oci.errors import NameUnknown, Unsupported
 from entrepot.oci.names import RepositoryName
 from entrepot.registry.adoption import Adoption
+from entrepot.registry.asking import ask_for_collection
 from entrepot.registry.events import Describer
 from entrepot.registry.manifests import Manifests
 from entrepot.registry.names import Names
@@ -41,11 +42,12 @@ class Repositories:
         self._settings = settings
         self._describer = Describer(settings.events)
 
-    async def remove(self, name: RepositoryName, caller: Caller, *, purge: bool = False) -> None:
+    async def remove(self, name: RepositoryName, caller: Caller, *, purge: bool = False) -> float | None:
         """Remove all that ``name`` holds; what is pushed meanwhile may stay. Raises ``NameUnknown``.
 
         Each batch is a change of its own: killed in between, the rest is still there and a second call goes on. The
-        manifests can be restored for ``trash.age``, unless ``purge``.
+        manifests can be restored for ``trash.age``, unless ``purge``. Returns until when, in Unix seconds; None: not at
+        all.
         """
         if not self._settings.delete_enabled:
             raise Unsupported("deleting is switched off (storage.delete.enabled)")
@@ -65,6 +67,9 @@ class Repositories:
         await self._storage.links.remove_skeleton(name)
         body = self._describer.event("delete", {"repository": name}, caller, time.time_ns())
         await self._index.lists.drop_empty(name, partial(self._index.outbox.writer.add, deed.at, body))
+        if purge:
+            await ask_for_collection(self._index)
+        return deed.due
 
     async def _remove_tags(self, name: RepositoryName, deed: Deed) -> None:
         """Those that point to nothing: the others went with their manifests."""

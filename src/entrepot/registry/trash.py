@@ -11,7 +11,7 @@ from entrepot.index.index import Index
 from entrepot.index.trash import Trashed
 from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import ManifestBlobUnknown, ManifestUnknown, NameUnknown
+from entrepot.oci.errors import ManifestUnknown, NameUnknown, NotRestorable
 from entrepot.oci.manifests import Manifest, parse_manifest
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.blobs import Blobs
@@ -52,6 +52,10 @@ class Trash:
         """Manifests in the trash of a repository, by digest, after ``last``."""
         return await self._index.trash.page(name, last, limit)
 
+    async def tags_lost(self, name: RepositoryName, entries: Sequence[Trashed]) -> list[list[Tag]]:
+        """For each entry of a repository the tags that went with it, in order."""
+        return await self._index.history.tags_lost(name, [(entry.digest, entry.trashed_at) for entry in entries])
+
     async def history(self, name: RepositoryName, tag: Tag, before: int, limit: int) -> list[Move]:
         """Moves of a tag with numbers below ``before``, the newest first."""
         return await self._index.history.of_tag(name, tag, before, limit)
@@ -59,7 +63,7 @@ class Trash:
     async def restore_tag(self, name: RepositoryName, tag: Tag, digest: Digest | None, caller: Caller) -> Restored:
         """Point a deleted or overwritten tag to ``digest``; None: to what it pointed to before its last move.
 
-        Raises ``ManifestUnknown`` where that is not known or gone, ``ManifestBlobUnknown`` where blobs of it are.
+        Raises ``ManifestUnknown`` where that is not known or gone, ``NotRestorable`` where blobs of it are.
         """
         wanted = digest or await self._before(name, tag)
         await self._bring_back(name, wanted, (tag,), Deed("restore", caller))
@@ -68,7 +72,7 @@ class Trash:
     async def restore_manifest(self, name: RepositoryName, digest: Digest, caller: Caller) -> Restored:
         """Bring a manifest back with the tags that went with it and that nobody has set since. Raises the same."""
         entry = await self._index.trash.get(name, digest)
-        if entry is None:
+        if entry is None or entry.purged:
             raise ManifestUnknown(f"{digest} is not in the trash of {name}")
         return await self._restore(entry, Deed("restore", caller))
 
@@ -92,7 +96,7 @@ class Trash:
         raise ManifestUnknown(f"nothing is known of what {name}:{tag} pointed to before; name a digest")
 
     async def _restore(self, entry: Trashed, deed: Deed) -> Restored:
-        lost = await self._index.history.tags_lost(entry.repository, entry.digest, entry.trashed_at)
+        [lost] = await self.tags_lost(entry.repository, [entry])
         links = self._storage.links
         tags = tuple([tag for tag in lost if await links.read_tag(entry.repository, tag) is None])
         await self._bring_back(entry.repository, entry.digest, tags, deed)
@@ -105,7 +109,7 @@ class Trash:
         needed = dict.fromkeys(pin for manifest in manifests for pin in require(manifest, self._validation))
         missing = [pin.name for pin in needed if not await self._is_there(name, pin, coming)]
         if missing:
-            raise ManifestBlobUnknown(missing)
+            raise NotRestorable([Digest(digest) for digest in missing])
         for manifest in manifests:
             for blob in describe(manifest).blobs:
                 if not await self._is_held(name, blob):
@@ -124,7 +128,9 @@ class Trash:
     async def _read(self, name: RepositoryName, digest: Digest) -> Manifest:
         linked = await self._storage.links.has_revision(name, digest)
         stored = await self._index.lookups.load(LargeManifest(digest))
-        if stored is None or not (linked or await self._index.trash.get(name, digest)):
+        entry = await self._index.trash.get(name, digest)
+        kept = linked if entry is None else not entry.purged
+        if stored is None or not kept:
             raise ManifestUnknown(f"{digest} is neither in {name} nor in its trash: it cannot be restored any more")
         return parse_manifest(stored.payload, stored.media_type, digest)
 

@@ -52,7 +52,8 @@ class FilesystemLinks:
         await self._run(lambda: self._files.remove(keys))
 
     async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
-        return self._read(layout.layer_link(name, digest))
+        content = self._read(layout.layer_link(name, digest))
+        return None if content is None or layout.is_foreign(digest, content) else content
 
     async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
         await self._write(layout.layer_link(name, digest), digest)

@@ -67,6 +67,13 @@ def layer_link(name: RepositoryName, digest: Digest) -> str:
     return f"{layer_directory(name, digest)}/link"
 
 
+def is_foreign(digest: Digest, content: Digest) -> bool:
+    """Whether a link to ``digest`` that holds ``content`` is damaged: aliases are of another algorithm, since one alone
+    gives the same bytes one digest.
+    """
+    return digest != content and digest.algorithm == content.algorithm
+
+
 def revisions(name: RepositoryName) -> str:
     """All links to manifests."""
     return f"{repository(name)}/_manifests/revisions"

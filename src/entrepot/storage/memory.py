@@ -94,7 +94,8 @@ class MemoryLinks:
             self._objects.values.pop(layout.revision_link(name, digest), None)
 
     async def read_layer(self, name: RepositoryName, digest: Digest) -> Digest | None:
-        return self._read(layout.layer_link(name, digest))
+        content = self._read(layout.layer_link(name, digest))
+        return None if content is None or layout.is_foreign(digest, content) else content
 
     async def write_layer(self, name: RepositoryName, digest: Digest) -> None:
         self._objects.values[layout.layer_link(name, digest)] = digest.encode()

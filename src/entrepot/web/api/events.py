@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``GET /api/v1/events``: the feed of events, read on from where the last page ended."""
 
-from entrepot.oci.errors import PaginationNumberInvalid, RequestInvalid
+from collections.abc import Sequence
+
 from entrepot.registry.registry import Registry
-from entrepot.web.api.router import Routes
+from entrepot.web.api.operations import Operation, Place
+from entrepot.web.api.parameters import SIZE, Cursor
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
-PAGE = 100
-"""Events in a page where the client names no number."""
-
-MOST = 1000
-"""Events in a page at most."""
+AFTER = Cursor("after", "The `next` of the page before; absent or 0 for the oldest event.")
 
 
 class EventPages:
@@ -20,27 +18,24 @@ class EventPages:
         self._registry = registry
 
     @property
-    def routes(self) -> Routes:
+    def operations(self) -> Sequence[Operation]:
         """What this answers."""
-        return {"/events": {"GET": self.list}}
+        list_events = Operation(
+            method="GET",
+            path="/events",
+            handler=self.list,
+            key="listEvents",
+            summary="What happened, in order",
+            answer="Events",
+            query=(AFTER, SIZE),
+        )
+        return (list_events,)
 
-    async def list(self, exchange: Exchange) -> Answer:
-        """``after``: the ``next`` of the page before, absent or 0 for the oldest event; ``n``: 1 to :data:`MOST`."""
+    async def list(self, exchange: Exchange, _: Place) -> Answer:
+        """A page of the feed. ``missed``: events between that were dropped before they were read."""
         query = exchange.query
-        text = query.get("after") or "0"
-        after = _number(text, 18)
-        if after is None:
-            raise RequestInvalid(f"after={text[:40]!r} is no cursor; pass on the `next` of the page before, or nothing")
-        asked = query.get("n") or str(PAGE)
-        limit = _number(asked, 6)
-        if limit is None or not 1 <= limit <= MOST:
-            raise PaginationNumberInvalid({"n": asked[:40], "minimum": 1, "maximum": MOST})
-        page = await self._registry.feed.page(after, limit)
+        page = await self._registry.feed.page(AFTER.read(query, 0), SIZE.read(query))
         document: dict[str, object] = {"events": page.events, "next": str(page.next)}
         if page.missed:
             document["missed"] = page.missed
-        return json_answer(document, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
-
-
-def _number(text: str, digits: int) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+        return json_answer(document)

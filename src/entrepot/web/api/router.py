@@ -1,33 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which function answers which path of ``/api/v1/``. Each noun brings its own table; the worker joins them."""
+"""Which operation answers which path and method of ``/api/v1/``."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 
-from entrepot.oci.errors import RouteUnknown, Unsupported
-from entrepot.web.exchange import Answer, Exchange, answer_options
-
-Handler = Callable[[Exchange], Awaitable[Answer]]
-Routes = Mapping[str, Mapping[str, Handler]]
-"""Paths below ``/api/v1``, to methods, to who answers. Where GET is answered, HEAD is."""
+from entrepot.oci.errors import ReadOnly, RouteUnknown, Unsupported
+from entrepot.web.api.operations import Method, Operation, find_place
+from entrepot.web.api.origins import Origins
+from entrepot.web.api.parameters import require_known
+from entrepot.web.exchange import Exchange, answer_options
+from entrepot.web.outgoing import Outgoing, too_many
 
 ROOT = "/api/v1"
 
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of every answer, errors too."""
+
 
 class JsonApi:
-    """All routes of the JSON API."""
+    """All operations of the JSON API."""
 
-    def __init__(self, routes: Routes) -> None:
-        self._routes = routes
+    def __init__(self, operations: Sequence[Operation], origins: Origins, *, readonly: bool) -> None:
+        self._paths = _by_path(operations)
+        self._origins = origins
+        self._readonly = readonly
+        self._outgoing = Outgoing()
 
     async def handle(self, exchange: Exchange, path: str) -> None:
         """``path`` is below the prefix and begins with ``/api/``. Answers, or raises what becomes an answer."""
-        methods = self._routes.get(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
+        exchange.extra.update(HEADERS)
+        if not path.startswith(f"{ROOT}/"):
+            raise RouteUnknown(f"{path[:300]!r} is nothing that this registry serves; its JSON API is under {ROOT}/")
+        place = find_place(path.removeprefix(ROOT))
+        methods = self._paths.get(place.template)
         if methods is None:
-            raise RouteUnknown(f"{path[:300]!r} is nothing that {ROOT} serves")
+            raise RouteUnknown(f"{path[:300]!r} is nothing that {ROOT} serves; see {ROOT}/openapi.json")
         allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
         if exchange.method == "OPTIONS":
             return await exchange.answer(answer_options(allowed))
-        handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
-        if handler is None:
+        operation = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
+        if operation is None:
             raise Unsupported(f"{exchange.method} is not for this path", headers={"Allow": ", ".join(allowed)})
-        return await exchange.answer(await handler(exchange))
+        if operation.changes:
+            self._require_change(exchange)
+        require_known(exchange.query, operation.query)
+        answer = await operation.handler(exchange, place)
+        if operation.changes:
+            return await exchange.answer(answer)  # what is done is not answered by 503
+        if not self._outgoing.fits(len(answer.body)):
+            raise too_many()  # it lies in memory already, so it may not wait
+        async with self._outgoing.hold(len(answer.body)):
+            return await exchange.answer(answer)
+
+    def _require_change(self, exchange: Exchange) -> None:
+        if self._readonly:
+            raise ReadOnly
+        self._origins.require_own(exchange)
+
+
+def _by_path(operations: Sequence[Operation]) -> Mapping[str, Mapping[str, Operation]]:
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        methods = paths.setdefault(operation.path, {})
+        method: Method = operation.method
+        if method in methods:
+            raise ValueError(f"{method} {operation.path} stands in the table twice")
+        methods[method] = operation
+    return paths

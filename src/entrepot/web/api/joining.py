@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON API, joined of its nouns."""
+
+from entrepot.registry.registry import Registry
+from entrepot.web.api.events import EventPages
+from entrepot.web.api.openapi import DocumentPage
+from entrepot.web.api.origins import Origins
+from entrepot.web.api.repositories import RepositoryPages
+from entrepot.web.api.router import JsonApi
+from entrepot.web.api.tags import TagPages
+from entrepot.web.api.trash import TrashPages
+from entrepot.web.settings import HttpSettings
+
+
+def join_api(registry: Registry, settings: HttpSettings) -> JsonApi:
+    """All of it over one registry."""
+    nouns = (RepositoryPages(registry), TagPages(registry), TrashPages(registry), EventPages(registry))
+    operations = [operation for noun in nouns for operation in noun.operations]
+    page = DocumentPage(operations, settings.prefix)
+    return JsonApi([*operations, *page.operations], Origins(settings.base), readonly=registry.settings.readonly)

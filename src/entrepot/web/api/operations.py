@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the JSON API can do: one table, from which requests are dispatched and the OpenAPI document is written."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from entrepot.oci.digests import Digest
+from entrepot.oci.errors import RouteUnknown
+from entrepot.oci.names import RepositoryName, Tag
+from entrepot.web.api.parameters import Parameter
+from entrepot.web.exchange import Answer, Exchange
+
+REPOSITORIES = "/repositories"
+REPOSITORY = f"{REPOSITORIES}/{{name}}"
+SEPARATOR = "/-/"
+"""Behind a repository's name, which holds slashes: no part of a name can be ``-``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which template a path fits, and what stands in its braces as the client wrote it; checked when asked for."""
+
+    template: str
+    name: str = ""
+    item: str = ""
+
+    @property
+    def repository(self) -> RepositoryName:
+        """Raises ``NameInvalid``."""
+        return RepositoryName.parse(self.name)
+
+    @property
+    def tag(self) -> Tag:
+        """Raises ``TagInvalid``."""
+        return Tag.parse(self.item)
+
+    @property
+    def digest(self) -> Digest:
+        """Raises ``DigestInvalid``."""
+        return Digest.parse(self.item)
+
+
+Handler = Callable[[Exchange, Place], Awaitable[Answer]]
+Method = Literal["GET", "POST", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path below ``/api/v1``. ``answer``: the schema of what is answered with ``status``; ``body``:
+    of what is sent. ``refusals``: statuses beside those that every operation can have.
+    """
+
+    method: Method
+    path: str
+    handler: Handler
+    key: str
+    summary: str
+    answer: str
+    status: int = 200
+    query: tuple[Parameter, ...] = ()
+    body: str | None = None
+    refusals: tuple[int, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is different afterwards."""
+        return self.method != "GET"
+
+
+def find_place(path: str) -> Place:
+    """``path`` is decoded and below ``/api/v1``. Raises ``RouteUnknown`` where it has the form of no template."""
+    head, found, rest = path.partition(SEPARATOR)
+    if not head.startswith(f"{REPOSITORIES}/") or head == f"{REPOSITORIES}/":
+        return Place(path)
+    name = head.removeprefix(f"{REPOSITORIES}/")
+    if not found:
+        return Place(REPOSITORY, name)
+    match rest.split("/"):
+        case ["tags", tag]:
+            return Place(f"{REPOSITORY}/-/tags/{{tag}}", name, tag)
+        case ["tags", tag, "history"]:
+            return Place(f"{REPOSITORY}/-/tags/{{tag}}/history", name, tag)
+        case ["manifests", digest]:
+            return Place(f"{REPOSITORY}/-/manifests/{{digest}}", name, digest)
+        case [noun]:
+            return Place(f"{REPOSITORY}/-/{noun}", name)
+        case _:
+            raise RouteUnknown(f"{path[:300]!r} is nothing of a repository that this API serves")

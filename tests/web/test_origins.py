@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose pages may have a browser change something."""
+
+import pytest
+from starlette.types import Message
+
+from entrepot.oci.errors import Foreign
+from entrepot.web.api.origins import Origins
+from entrepot.web.exchange import Exchange
+
+
+def ask(base: str | None = None, **headers: str) -> None:
+    """A request with these headers to registry.example.com:5000, judged."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: Message) -> None:
+        raise AssertionError("nothing is answered")
+
+    given = {"host": "registry.example.com:5000", **{name.replace("_", "-"): text for name, text in headers.items()}}
+    pairs = [(name.encode(), text.encode()) for name, text in given.items()]
+    scope = {"type": "http", "method": "DELETE", "path": "/", "scheme": "http", "headers": pairs, "query_string": b""}
+    Origins(base).require_own(Exchange(scope, receive, send))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sec_fetch_site": "same-origin"},
+        {"sec_fetch_site": "none"},
+        {"origin": "http://registry.example.com:5000"},
+        {"origin": "https://registry.example.com:5000"},
+        {"origin": "https://Registry.Example.com:5000"},
+        {"origin": "https://registry.example.com", "host": "registry.example.com"},
+        {"origin": "https://registry.example.com", "host": "registry.example.com:443"},
+        {"origin": "https://cr.example.com", "x_forwarded_host": "cr.example.com", "x_forwarded_proto": "https"},
+        {"origin": "https://cr.example.com", "base": "https://cr.example.com/"},
+    ],
+)
+def test_own(headers: dict[str, str]) -> None:
+    """Programs, and pages of the registry itself, by whatever name it is reached."""
+    ask(**headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": ""},
+        {"sec_fetch_site": "cross-site", "origin": "http://registry.example.com:5000"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"origin": "http://registry.example.com"},
+        {"origin": "http://registry.example.com:5001"},
+        {"origin": "http://evil.example.com:5000"},
+        {"origin": "http://registry.example.com:5000@evil.example.com"},
+        {"origin": "http://[::1"},
+        {"origin": "http://registry.example.com:x"},
+    ],
+)
+def test_foreign(headers: dict[str, str]) -> None:
+    """Pages of other sites, hosts and ports, sandboxed ones, and what is no origin."""
+    with pytest.raises(Foreign):
+        ask(**headers)
