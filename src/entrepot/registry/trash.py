@@ -109,7 +109,7 @@ class Trash:
         needed = dict.fromkeys(pin for manifest in manifests for pin in require(manifest, self._validation))
         missing = [pin.name for pin in needed if not await self._is_there(name, pin, coming)]
         if missing:
-            raise NotRestorable([Digest(digest) for digest in missing])
+            raise NotRestorable(missing)
         for manifest in manifests:
             for blob in describe(manifest).blobs:
                 if not await self._is_held(name, blob):
