@@ -128,6 +128,22 @@ def test_read_only(server: Server) -> None:
         assert (ended.returncode, "read-only" in ended.stderr) == (1, True)
 
 
+def test_the_index_of_another(server: Server, tmp_path: Path) -> None:
+    """Beside a server nothing is collected by an index that is not the server's: it does not know what people push, nor
+    what is in the trash. Once the server is stopped it can be.
+    """
+    made = transfer.push(server.client(), REPOSITORY, images.image(), "1.0")
+    server.client().delete(f"/v2/{REPOSITORY}/manifests/{made.digest}").raise_for_status()
+    elsewhere = {"REGISTRY_INDEX_URL": f"sqlite:///{tmp_path}/elsewhere.sqlite3"}
+    for _ in range(2):
+        ended = run_entrepot("gc", server.config_path, env=elsewhere)
+        assert (ended.returncode, "its index is another one" in ended.stderr) == (1, True)
+    assert files(server) == 4
+    server.stop()
+    ended = run_entrepot("gc", server.config_path, env=elsewhere)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_the_documentation_names_what_there_is() -> None:
     """Every command of docs/deleting.md is one that there is, with options that it takes."""
     text = (PROJECT / "docs" / "deleting.md").read_text()

@@ -300,3 +300,16 @@ async def test_pushes_go_on(house: House) -> None:
     assert living, "an image whose tag was moved on stays"
     assert await stored(house) == everything(*(content for content in contents if content.digest in living))
     assert await differences(house) == []
+
+
+async def test_named_but_not_linked(house: House) -> None:
+    """A layer whose link somebody deleted keeps its bytes while a manifest names it."""
+    content = images.image()
+    await push(house.registry, NAME, content, "latest")
+    layer = Digest(content.blobs[-1].digest)
+    await house.registry.blobs.remove(NAME, layer)
+    assert (await run(house)).blobs == 0
+    assert await visible(house.storage, [layer]) == [True]
+    await purge(house, "latest")
+    await run(house)
+    assert await visible(house.storage, [layer]) == [False]

@@ -7,7 +7,7 @@ import pytest
 
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import ManifestBlobUnknown
+from entrepot.oci.errors import NotRestorable
 from entrepot.oci.names import Tag
 from entrepot.registry.registry import Registry
 from entrepot.registry.settings import ValidationSettings
@@ -72,7 +72,7 @@ async def test_all_or_nothing(house: House, registry: Registry) -> None:
     await registry.repositories.remove(NAME, THE_REGISTRY)
     gone = Digest(made.children[1].blobs[-1].digest)
     await house.storage.blobs.remove([gone])
-    with pytest.raises(ManifestBlobUnknown) as caught:
+    with pytest.raises(NotRestorable) as caught:
         await registry.trash.restore_manifest(NAME, digest, THE_REGISTRY)
     assert caught.value.detail == [gone]
     assert {entry.digest for entry in await registry.trash.page(NAME, "", 10)} == {one.digest for one in made.walk()}

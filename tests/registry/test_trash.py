@@ -298,3 +298,18 @@ async def test_what_another_program_names(house: House, registry: Registry, *, f
     await adoption.compare(NAME, take_turns)
     assert await trashed(registry) == {made.digest}
     assert [await house.index.trash.is_hidden(NAME, child) for child in children] == [False, False]
+
+
+async def test_children_stay_as_long_as_their_index(registry: Registry) -> None:
+    """An index that is removed after it had gone to the trash keeps its children there as long as itself."""
+    index = images.index()
+    digest = await push(registry, NAME, index, "latest")
+    await registry.manifests.untag(NAME, LATEST)
+    early = {entry.digest: entry.due_at for entry in await registry.trash.page(NAME, "", 10)}
+    assert len(early) == 3
+    await registry.manifests.remove(NAME, digest)
+    late = {entry.digest: entry.due_at for entry in await registry.trash.page(NAME, "", 10)}
+    assert early.keys() == late.keys()
+    assert all(late[one] == late[digest] > early[one] for one in late)
+    await registry.trash.restore_manifest(NAME, digest, THE_REGISTRY)
+    assert await trashed(registry) == set()

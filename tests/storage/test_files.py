@@ -137,3 +137,27 @@ def test_a_tag_that_another_process_removed(root: Path, process: Process) -> Non
     process.files.write(TAG, b"2")
     assert process.take() == above(TAG)[:3]
     assert process.files.read(TAG) == b"2"
+
+
+def test_directories_that_were_removed_are_synced_anew(tmp_path: Path) -> None:
+    """A process that has synced a directory syncs its entry again once another removed it, although a third, which may
+    never come to its syncs, has made it anew.
+    """
+    synced: list[str] = []
+    (tmp_path / "entrepot" / "tmp").mkdir(parents=True)
+    pushing, removing = [
+        Files(tmp_path, lambda _: None, synced.append, lambda *_: None, identify(tmp_path)) for _ in range(2)
+    ]
+    digests = [Digest.of(content) for content in (b"one", b"two", b"three")]
+    links = [layout.layer_link(NAME, digest) for digest in digests]
+    above = [str(tmp_path / layout.repository(NAME)), str(tmp_path / layout.layers(NAME))]
+    pushing.write(links[0], b"")
+    assert set(above) <= set(synced)
+    removing.remove(links[:1])
+    removing.remove_empty(layout.skeleton(NAME))
+    assert not Path(above[1]).exists()
+    (tmp_path / layout.layers(NAME) / "sha256").mkdir(parents=True)
+    for link, expected in ((links[1], set(above)), (links[2], set())):
+        synced.clear()
+        pushing.write(link, b"")
+        assert set(above) & set(synced) == expected

@@ -10,7 +10,7 @@ from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
 from entrepot.config.settings import Settings
 from entrepot.index.index import Index
-from entrepot.jobs.adopting import adopt_and_compare
+from entrepot.jobs.adopting import SERVED, adopt_and_compare
 from entrepot.jobs.collecting import collect_forever
 from entrepot.jobs.counting import note_counting_forever
 from entrepot.jobs.delivery import deliver_forever
@@ -68,6 +68,7 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
 async def _compare_and_clear(shared: Shared, storage: Storage, index: Index, names: Names, log: Logger) -> None:
     """Nothing goes before index and storage were compared: another program may have held the data."""
     settings = shared.settings
+    await index.kept.keep(SERVED, index.holder.name)
     await adopt_and_compare(storage, index, Adoption(storage, index, names), log)
     if not settings.registry.readonly:
         async with asyncio.TaskGroup() as group:

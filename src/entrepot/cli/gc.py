@@ -17,6 +17,7 @@ from entrepot.config.settings import Settings
 from entrepot.index.deeds import Deed
 from entrepot.index.explanation import Explanation
 from entrepot.index.index import Index
+from entrepot.jobs.adopting import SERVED
 from entrepot.jobs.collecting import Busy, collect
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
@@ -25,7 +26,12 @@ from entrepot.oci.names import RepositoryName
 from entrepot.registry.adoption import take_turns
 from entrepot.registry.agreement import Disagreement
 from entrepot.registry.collection import Tally
+from entrepot.storage.claim import is_served
 from entrepot.storage.ports import Storage
+from entrepot.storage.settings import FilesystemSettings
+
+STARTING = 10.0
+"""Seconds for a server that just starts, or starts its jobs anew, to say which index it has."""
 
 
 class RunUnlessNamed(click.Group):
@@ -75,6 +81,7 @@ def explain(digest: str, config: Path | None) -> None:
 
 async def _collect(settings: Settings, *, dry: bool, untagged: bool) -> None:
     with open_parts(settings) as (storage, index):
+        await _require_the_servers(settings, index)
         await bring_together_unless_compared(storage, index)
         if untagged:
             await _trash_untagged(settings, index, dry=dry)
@@ -98,6 +105,22 @@ async def _wait_and_collect(storage: Storage, index: Index, settings: Settings, 
             await asyncio.sleep(0.5)
         except Disagreement as error:
             raise click.ClickException(str(error)) from error
+
+
+async def _require_the_servers(settings: Settings, index: Index) -> None:
+    """A server that has its index elsewhere does not tell this one what it needs. Raises what click shows."""
+    driver = settings.storage.driver
+    deadline = time.monotonic() + STARTING
+    while isinstance(driver, FilesystemSettings) and is_served(driver.rootdirectory):
+        server = await index.kept.get(SERVED)
+        if server is not None and index.holder.lives(server):
+            return
+        if time.monotonic() > deadline:
+            raise click.ClickException(
+                f"a server serves {driver.rootdirectory}, and its index is another one, so nothing was collected; "
+                "give its configuration (index.url), or stop it"
+            )
+        await asyncio.sleep(0.1)
 
 
 async def _trash_untagged(settings: Settings, index: Index, *, dry: bool) -> None:

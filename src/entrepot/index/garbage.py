@@ -59,6 +59,11 @@ class Garbage:
             ~exists().where(LAYERS.c.content == BLOBS.c.digest),
             ~exists().where(REVISIONS.c.digest == BLOBS.c.digest),
             ~exists().where(TRASH.c.digest == BLOBS.c.digest),
+            ~exists(REFERENCES.c.manifest).where(
+                REFERENCES.c.target == BLOBS.c.digest,
+                REFERENCES.c.kind == "blob",
+                REVISIONS.c.digest == REFERENCES.c.manifest,
+            ),
             ~exists().where(REFERENCES.c.target == BLOBS.c.digest, TRASH.c.digest == REFERENCES.c.manifest),
         )
         self._unnamed = Statement.compile(

@@ -70,6 +70,9 @@ class Reclaims:
             select(REVISIONS.c.digest).where(*naming, REVISIONS.c.repository_id == here).limit(bindparam("limit")),
             dialect,
         )
+        self._named_elsewhere = Statement.compile(
+            select(REVISIONS.c.digest).where(*naming, REVISIONS.c.repository_id != here).limit(1), dialect
+        )
         in_trash = (TRASH.c.repository, TRASH.c.digest)
         self._trashed = Statement.compile(select(*in_trash).where(TRASH.c.digest == of), dialect)
         self._named_in_trash = Statement.compile(
@@ -143,7 +146,8 @@ class Reclaims:
 
     def _needed(self, going: "_Going", digest: Digest, tx: Transaction) -> bool:
         here: dict[str, Value] = {"of": digest, "here": going.here}
-        if tx.one(self._held_elsewhere, here) or tx.one(self._manifest_elsewhere, here):
+        elsewhere = (self._held_elsewhere, self._manifest_elsewhere, self._named_elsewhere)
+        if any(tx.one(question, here) for question in elsewhere):
             return True
         if self._kinship.is_held(going.here, digest, tx) and digest not in going.manifests:
             return True

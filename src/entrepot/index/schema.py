@@ -107,13 +107,6 @@ REFERENCES = Table(
     sqlite_with_rowid=False,
 )
 
-Index(
-    "revisions_visible",
-    REVISIONS.c.repository_id,
-    sqlite_where=REVISIONS.c.hidden == false(),
-    postgresql_where=REVISIONS.c.hidden == false(),
-)
-
 TAGS = Table(
     "tags",
     METADATA,

@@ -46,6 +46,9 @@ class Trash:
         dialect = engine.dialect
         here = (REVISIONS.c.repository_id == bindparam("here"), REVISIONS.c.digest == bindparam("of"))
         one = (TRASH.c.repository == bindparam("repository"), TRASH.c.digest == bindparam("of"))
+        self._extend = Statement.compile(
+            update(TRASH).where(*one, TRASH.c.due_at < bindparam("due")).values(due_at=bindparam("due")), dialect
+        )
         self._expire = Statement.compile(delete(TRASH).where(*one, TRASH.c.due_at == bindparam("due")), dialect)
         pulled = (
             PULLS.c.repository == bindparam("repository"),
@@ -139,11 +142,27 @@ class Trash:
                 tx.execute(self._drop, {"repository": repository, "of": digest})
         for digest in self._kinship.find_orphans(here, gone, untagged, tx):
             self.throw(here, repository, digest, deed, tx)
+        if deed.keep > 0:
+            self._keep_kin(here, repository, gone, deed, tx)
 
     def throw(self, here: int, repository: RepositoryName, digest: Digest, deed: Deed, tx: Transaction) -> None:
         """The manifest goes to the trash; its link stays until it is due."""
         tx.execute(self._hide, {"here": here, "of": digest})
         self._throw(repository, digest, deed, tx, linked=True)
+
+    def _keep_kin(
+        self, here: int, repository: RepositoryName, gone: Sequence[Digest], deed: Deed, tx: Transaction
+    ) -> None:
+        """What went to the trash before stays as long as that which names it, or that could not be restored."""
+        waiting = [kin for digest in gone for kin in self._kinship.kin(here, digest, tx)]
+        seen: set[Digest] = set()
+        while waiting:
+            digest = waiting.pop()
+            if digest in seen or not self._kinship.is_hidden(here, digest, tx):
+                continue
+            seen.add(digest)
+            tx.execute(self._extend, {"repository": repository, "of": digest, "due": deed.at + deed.keep})
+            waiting += self._kinship.kin(here, digest, tx)
 
     def revive(self, here: int, repository: RepositoryName, digest: Digest, tx: Transaction) -> None:
         """The manifest lives again, and those that it keeps alive."""

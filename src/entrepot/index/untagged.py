@@ -37,12 +37,13 @@ class Untagged:
             ~exists(TAGS.c.digest).where(
                 TAGS.c.repository_id == REVISIONS.c.repository_id, TAGS.c.digest == REVISIONS.c.digest
             ),
-            ~exists().where(
+            # one in the other: as a join SQLite reads all manifests of the repository first
+            ~exists(REFERENCES.c.manifest).where(
                 REFERENCES.c.target == REVISIONS.c.digest,
                 REFERENCES.c.kind == "manifest",
-                beside[0],
-                parent.c.digest == REFERENCES.c.manifest,
-                parent.c.hidden == false(),
+                exists(parent.c.digest).where(
+                    beside[0], parent.c.digest == REFERENCES.c.manifest, parent.c.hidden == false()
+                ),
             ),
             ~exists().where(beside[1], subject.c.digest == REVISIONS.c.subject, subject.c.hidden == false()),
             ~exists().where(

@@ -24,6 +24,9 @@ COMPARED = "compared by"
 """The key of ``kept`` under which stands who compared the index with storage: true while that process lives, since
 nobody else can have held the data meanwhile."""
 
+SERVED = "served by"
+"""The key of ``kept`` under which stands who does the jobs of the server whose index this is."""
+
 AT_ONCE = 16
 """Repositories adopted side by side: what they tell the index goes into the same commits, which cost most."""
 

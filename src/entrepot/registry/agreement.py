@@ -31,6 +31,8 @@ class Disagreement(Exception):
 
 async def require_agreement(storage: Storage, index: Index, rest: Rest) -> None:
     """Compare a sample of both. Raises :class:`Disagreement` with what to do."""
+    if not await index.completeness.whole():
+        raise Disagreement("the index does not know all that storage holds yet; nothing was collected")
     looked_at = differing = 0
     async for name in _sample(storage, index):
         count, unlike = await _differences(storage, index, name)

@@ -75,11 +75,18 @@ class Collection:
         if self.cutoff.dry:
             self.tally.expired = len(await self.index.trash.due(self.cutoff.now, 1_000_000))
             return
-        while due := await self.index.trash.due(self.cutoff.now, BATCH):
+        busy = 0
+        while not busy and (due := await self.index.trash.due(self.cutoff.now, BATCH)):
             for repository, entries in groupby(sorted(due, key=_by_repository), key=lambda entry: entry.repository):
-                await self._expire_in(repository, list(entries))
-            self.tally.expired += len(due)
+                together = list(entries)
+                try:
+                    await self._expire_in(repository, together)
+                except Unavailable:
+                    busy += len(together)  # they are due in the next round as well; the others of this one go on
+                else:
+                    self.tally.expired += len(together)
             await self.rest()
+        self.tally.busy += busy
         while await self.index.pulls.prune(self.cutoff.now):
             await self.rest()
 

@@ -14,6 +14,7 @@ from entrepot.index.changes import NameBusy
 from entrepot.index.deeds import Deed
 from entrepot.index.facts import Change, Name, OpenIntent, TagTruth, Truth
 from entrepot.index.index import Index
+from entrepot.oci.digests import Digest
 from entrepot.oci.errors import RegistryError, Unavailable
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.truths import read_truth
@@ -76,8 +77,17 @@ class Names:
                 digest = await self._storage.links.read_tag(repository, Tag(name.name))
                 if digest is not None and await self._index.lookups.manifest_by_digest(repository, digest) is None:
                     await self.repair(repository, (Name("manifest", digest),))
-            async with self.hold(Change(repository, (name,))) as held:
+            async with self._sharing(name), self.hold(Change(repository, (name,))) as held:
                 held.finish(await read_truth(self._storage, repository, name))
+
+    @contextlib.asynccontextmanager
+    async def _sharing(self, name: Name) -> AsyncIterator[None]:
+        """Whoever asked goes on to trust that the bytes are there: a collector must not be about to remove them."""
+        if name.kind == "tag":
+            yield
+            return
+        async with self._storage.locks.share(Digest(name.name)):
+            yield
 
     async def repair_many(self, repository: RepositoryName, names: Sequence[Name]) -> None:
         """The same for many names of one kind in two transactions; a tag counts where the index knows its manifest."""

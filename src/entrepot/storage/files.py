@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,7 @@ class Files:
     sync_directory: Callable[[str], None]
     sync_ahead: Callable[[int, int, int], None]
     identity: tuple[int, int]
-    _settled: set[str] = field(init=False, default_factory=set)
+    _settled: dict[str, int] = field(init=False, default_factory=dict)
 
     def require_root(self) -> None:
         """Raises ``Unavailable`` where the root is gone or another directory than at the start (a disk that was
@@ -89,7 +90,8 @@ class Files:
 
     def ensure_directory(self, path: str) -> None:
         """Make ``path`` and its parents (never the root itself), durably."""
-        self._settle(self._make_directory(path))
+        stamp = self._last_removal()
+        self._settle(stamp, self._make_directory(path, stamp))
 
     def write(self, key: str, data: bytes) -> None:
         """Give ``data`` the name ``key``, durably; what was there is replaced at once."""
@@ -102,26 +104,30 @@ class Files:
         Every name is made first, then everything is synced in the same order: a journaling filesystem then commits
         twice for all together, where syncing after each step costs a commit for each directory.
         """
+        stamp = self._last_removal()
         with contextlib.ExitStack() as stack:
             arrived: list[Arrived] = []
             chains: list[list[str]] = []
             for key, data in contents:
                 ready = data if isinstance(data, Arrived) else stack.enter_context(self._temporary(data))
                 arrived.append(ready)
-                chains.append(self._make_directory(os.path.dirname(self.absolute(key))))
+                chains.append(self._make_directory(os.path.dirname(self.absolute(key)), stamp))
             for one in arrived:
                 self._sync(one)
             for number, (one, (key, _)) in enumerate(zip(arrived, contents, strict=True)):
-                chains[number] = self._rename(one.path, self.absolute(key), chains[number])
-        self._settle(*chains)
+                chains[number] = self._rename(one.path, self.absolute(key), chains[number], stamp)
+        now = self._last_removal()
+        if now != stamp:  # a directory may have been made anew below us, by somebody whose syncs never come
+            chains = [self._make_directory(chain[0], now) for chain in chains]
+        self._settle(now, *chains)
 
-    def _rename(self, source: str, target: str, chain: list[str]) -> list[str]:
+    def _rename(self, source: str, target: str, chain: list[str], stamp: int) -> list[str]:
         """Returns what to sync: ``chain``, or more where a collector removed the empty directory meanwhile."""
         for _ in range(ATTEMPTS):
             try:
                 os.rename(source, target)
             except FileNotFoundError:
-                chain = self._make_directory(os.path.dirname(target))
+                chain = self._make_directory(os.path.dirname(target), stamp)
             else:
                 return chain
         os.rename(source, target)
@@ -155,26 +161,27 @@ class Files:
         self.require_root()
         return Unavailable(f"the directory {self.absolute(layout.TEMPORARY)} is gone; restart the registry")
 
-    def _make_directory(self, path: str) -> list[str]:
+    def _make_directory(self, path: str, stamp: int) -> list[str]:
         """Make ``path`` and its parents, never the root; returns what to sync, deepest first, once a name is in it.
 
         It goes up to a directory whose entry is known to be on the disk, or to the root, whoever made those between:
         that process may have been killed before its syncs, may have failed, or be about to sync only now. Each sync is
-        a flush of the disk's cache, also where nothing is to be written; a path is paid for once in a process.
+        a flush of the disk's cache, also where nothing is to be written; a path is paid for once in a process, and
+        again after a removal (``stamp``).
         """
         if len(path) <= len(self.absolute("")):
             self.require_root()
             return [path]
         there = os.path.isdir(path)
-        if there and path in self._settled:
+        if there and self._settled.get(path) == stamp:
             return [path]
-        above = self._make_directory(os.path.dirname(path))
+        above = self._make_directory(os.path.dirname(path), stamp)
         if not there:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
         return [path, *above]
 
-    def _settle(self, *chains: list[str]) -> None:
+    def _settle(self, stamp: int, *chains: list[str]) -> None:
         """Sync each directory of ``chains`` once, and remember those whose own entry is on the disk by that.
 
         What may vanish is not remembered: another process may remove it, and a third make it anew.
@@ -184,7 +191,14 @@ class Files:
         if len(self._settled) > SETTLED:
             self._settled.clear()
         for chain in chains:
-            self._settled.update(path for path in chain[:-1] if not layout.may_vanish(path))
+            self._settled.update((path, stamp) for path in chain[:-1] if not layout.may_vanish(path))
+
+    def _last_removal(self) -> int:
+        """When directories were removed last, by any process; the same number where none were since."""
+        try:
+            return os.stat(self.absolute(layout.REMOVALS)).st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def settle(self, key: str) -> bool:
         """Make the file that lies under ``key`` durable, since whoever put it there may not have come so far; False
@@ -200,7 +214,8 @@ class Files:
             return False
         finally:
             os.close(descriptor)
-        self._settle(self._make_directory(os.path.dirname(path)))
+        stamp = self._last_removal()
+        self._settle(stamp, self._make_directory(os.path.dirname(path), stamp))
         return True
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -218,7 +233,15 @@ class Files:
                 self.sync_directory(directory)
 
     def remove_empty(self, keys: Sequence[str]) -> None:
-        """Remove those of these directories that are empty. Need not survive a power cut: they may come back."""
+        """Remove those of these directories that are empty. Need not survive a power cut: they may come back.
+
+        Every process is told first, since it may believe that they stay.
+        """
+        descriptor = os.open(self.absolute(layout.REMOVALS), os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
+            os.utime(descriptor, ns=(time.time_ns(), time.time_ns()))
+        finally:
+            os.close(descriptor)
         for path in map(self.absolute, keys):
             _remove_empty(path)
 
