@@ -41,9 +41,9 @@ class Untagged:
             ~exists(REFERENCES.c.manifest).where(
                 REFERENCES.c.target == REVISIONS.c.digest,
                 REFERENCES.c.kind == "manifest",
-                exists(parent.c.digest).where(
-                    beside[0], parent.c.digest == REFERENCES.c.manifest, parent.c.hidden == false()
-                ),
+                exists(parent.c.digest)
+                .where(beside[0], parent.c.digest == REFERENCES.c.manifest, parent.c.hidden == false())
+                .correlate(REVISIONS, REFERENCES),
             ),
             ~exists().where(beside[1], subject.c.digest == REVISIONS.c.subject, subject.c.hidden == false()),
             ~exists().where(
