@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import yaml
 
 from faults.agreement import assert_agreement
 from support import images, transfer
@@ -194,3 +195,22 @@ def test_moves_that_make_no_sense(tmp_path: Path, database: str) -> None:
         assert done.returncode == 1
         assert expected in done.stderr
         assert PASSWORD not in done.stderr
+
+
+def test_one_database_for_one_directory(server: Server, database: str, tmp_path: Path) -> None:
+    """A database that is about one directory is refused with another one, by server and commands, and nothing in it
+    changes; the directory itself may move.
+    """
+    with client(server) as http:
+        made = transfer.push(http, "team/app", images.image(), "1.0")
+    server.stop()
+    other = Server(tmp_path / "other", {"index": {"url": database}})
+    other.root.mkdir(parents=True)
+    other.config_path.write_text(yaml.safe_dump(other.config))
+    for command_line in (("serve",), ("gc",), ("index", "rebuild")):
+        refused = run_entrepot(*command_line, other.config_path)
+        assert refused.returncode == 1
+        assert "another data directory" in refused.stderr
+    server.start()
+    with client(server) as http:
+        transfer.assert_serves(http, "team/app", made, ["1.0"])

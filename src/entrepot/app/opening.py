@@ -18,13 +18,17 @@ from entrepot.oci.errors import Unavailable
 from entrepot.registry.events import EventWriter
 from entrepot.storage.claim import NETWORK_KINDS, Identity, filesystem_kind, look_at
 from entrepot.storage.filesystem import open_filesystem
-from entrepot.storage.layout import OWN
+from entrepot.storage.layout import MARK, OWN
+from entrepot.storage.mark import mark_directory
 from entrepot.storage.memory import open_memory
 from entrepot.storage.ports import Storage
 from entrepot.storage.reserve import give_up_reserve
 from entrepot.storage.settings import FilesystemSettings
 from entrepot.telemetry.logs import Logger
 from entrepot.web.settings import TcpAddress
+
+DIRECTORY = "data directory"
+"""The key of ``kept`` under which stands the mark of the directory that an index is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,27 @@ def open_parts(settings: Settings) -> Iterator[tuple[Storage, Index]]:
         _open_storage(Place(settings, found, identity)) as storage,
         open_index(found, witnesses=_witnesses(name_source(settings))) as index,
     ):
+        require_own(settings, index)
         yield storage, index
+
+
+def require_own(settings: Settings, index: Index) -> None:
+    """Raises ``Unavailable`` where the index, which lies elsewhere, is that of another data directory: each would take
+    the other's content for its own, and the collector remove it.
+    """
+    driver = settings.storage.driver
+    if settings.index.url is None or not isinstance(driver, FilesystemSettings) or settings.registry.readonly:
+        return
+    mark = mark_directory(driver.rootdirectory)
+    known = index.kept.get_blocking(DIRECTORY)
+    if known is None:
+        index.kept.set(DIRECTORY, mark)
+    elif known != mark:
+        raise Unavailable(
+            f"the index at index.url is that of another data directory, not of {driver.rootdirectory}; give each "
+            "directory an index of its own. If this is the same directory, restored without its file "
+            f"{MARK}, write {known} into that file"
+        )
 
 
 def find_index(settings: Settings) -> IndexPlace:

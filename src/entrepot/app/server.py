@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from entrepot.app.jobs import run_jobs
-from entrepot.app.opening import Place, is_filesystem, name_source, open_place, place_index
+from entrepot.app.opening import Place, is_filesystem, name_source, open_place, place_index, require_own
 from entrepot.app.shared import Shared
 from entrepot.app.worker import run_worker
 from entrepot.config.settings import Settings
@@ -144,5 +144,6 @@ def _refuse(shared: Shared) -> None:
 
 async def _settle_index(shared: Shared) -> None:
     with open_place(shared.place, shared.log) as (storage, index):
+        await asyncio.to_thread(require_own, shared.settings, index)
         await Names(storage, index).settle_dead()
         index.holder.sweep()

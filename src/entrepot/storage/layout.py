@@ -14,6 +14,7 @@
     ├── reserve                                           space to give up when others fill the disk
     ├── serving.lock                                      held by the server that serves this directory
     ├── digests.lock                                      ranges of it are locked while bytes come or go
+    ├── mark                                             what an index elsewhere knows this directory by
     ├── removals                                         its time changes before directories are removed
     ├── holders/<uuid>                                    a lock for each process that may hold intents
     ├── quarantine/<alg>/<hex>.<n>                        bytes that were not those of their digest, set aside
@@ -31,6 +32,7 @@ V2 = "docker/registry/v2"
 BLOBS = f"{V2}/blobs"
 REPOSITORIES = f"{V2}/repositories"
 OWN = "entrepot"
+MARK = f"{OWN}/mark"
 REMOVALS = f"{OWN}/removals"
 DIGEST_LOCKS = f"{OWN}/digests.lock"
 TEMPORARY = f"{OWN}/tmp"  # noqa: S108 - below the storage root, not the system's
