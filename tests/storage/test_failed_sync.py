@@ -14,7 +14,7 @@ from entrepot.oci.errors import BlobUploadUnknown, StorageFull, Unavailable
 from entrepot.storage import layout
 from entrepot.storage.claim import claim_directory
 from entrepot.storage.digest_locks import FilesystemDigestLocks
-from entrepot.storage.files import Files, identify
+from entrepot.storage.files import Files
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
 from entrepot.storage.filesystem_survey import FilesystemSurvey
@@ -22,6 +22,7 @@ from entrepot.storage.filesystem_uploads import FilesystemUploads
 from entrepot.storage.filesystem_writer import Workshop
 from entrepot.storage.hashing import RunningDigests
 from entrepot.storage.ports import Storage
+from entrepot.storage.steps import identify
 from support.rooms import NAME, append, commit, load, store
 
 DATA = os.urandom(2_000_000)

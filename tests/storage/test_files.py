@@ -11,7 +11,8 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.names import Tag
 from entrepot.storage import layout
 from entrepot.storage.claim import claim_directory
-from entrepot.storage.files import Files, identify
+from entrepot.storage.files import Files
+from entrepot.storage.steps import identify
 from support.rooms import NAME
 
 DIGEST = Digest.of(b"bytes")

@@ -12,13 +12,14 @@ import pytest
 
 from entrepot.oci.digests import Digest
 from entrepot.storage.claim import claim_directory
-from entrepot.storage.files import Files, identify
+from entrepot.storage.files import Files
 from entrepot.storage.filesystem_blobs import FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
 from entrepot.storage.filesystem_uploads import FilesystemUploads
 from entrepot.storage.filesystem_writer import SYNC_INTERVAL, Workshop
 from entrepot.storage.hashing import RunningDigests
 from entrepot.storage.ports import UploadWriter
+from entrepot.storage.steps import identify
 from entrepot.storage.threads import finish
 from support.rooms import NAME
 

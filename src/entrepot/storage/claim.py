@@ -16,7 +16,7 @@ from pathlib import Path
 
 from entrepot.oci.errors import Unavailable
 from entrepot.storage import layout
-from entrepot.storage.files import identify, sync_directory
+from entrepot.storage.steps import identify, sync_directory
 
 PATIENCE = 5.0
 """Seconds to wait for a server that is just ending, as on a restart."""

@@ -18,9 +18,9 @@ from uuid import uuid4
 
 from entrepot.oci.errors import StorageFull, Unavailable
 from entrepot.storage import layout
+from entrepot.storage.steps import NO_FILE, identify, open_regular, remove_empty, write_all
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # the last: a socket
 
 
 class NotSynced(OSError):
@@ -227,7 +227,7 @@ class Files:
             except (FileNotFoundError, NotADirectoryError):
                 self.require_root()
             directory = os.path.dirname(path)
-            changed.add(os.path.dirname(directory) if _remove_empty(directory) else directory)
+            changed.add(os.path.dirname(directory) if remove_empty(directory) else directory)
         for directory in sorted(changed):
             with contextlib.suppress(FileNotFoundError):
                 self.sync_directory(directory)
@@ -243,7 +243,7 @@ class Files:
         finally:
             os.close(descriptor)
         for path in map(self.absolute, keys):
-            _remove_empty(path)
+            remove_empty(path)
 
     def remove_trees(self, keys: Sequence[str]) -> None:
         """Remove tags' directories with all in them, durably. Readers see each gone at once: it first loses its name.
@@ -283,7 +283,7 @@ class Files:
         try:
             found = os.stat(self.absolute(key))
         except OSError as error:
-            if error.errno not in _NO_FILE:
+            if error.errno not in NO_FILE:
                 raise
             self.require_root()
             return None
@@ -295,59 +295,3 @@ class Files:
         if descriptor is None:
             self.require_root()
         return descriptor
-
-
-def open_regular(path: str) -> int | None:
-    """A descriptor to read a file, or None. What lies in its place and is none (a directory, a pipe, a symlink to
-    itself) counts as not there: opening a pipe would wait for ever, and one odd entry must not stop all.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in _NO_FILE:
-            return None
-        raise
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _remove_empty(path: str) -> bool:
-    """Whether an empty directory was removed; what holds something, or is none, stays."""
-    try:
-        os.rmdir(path)
-    except OSError:
-        return False
-    return True
-
-
-def identify(root: Path) -> tuple[int, int]:
-    """Device and inode of a directory, by which it is known again. Raises ``OSError`` where it is gone."""
-    found = os.stat(root)
-    return found.st_dev, found.st_ino
-
-
-def sync_directory(path: str) -> None:
-    """fsync of a directory: the names in it survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write every byte; the kernel may take fewer at a time."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def write_all_vectors(descriptor: int, chunks: list[bytes]) -> None:
-    """Write every byte of ``chunks`` in order, with one system call where the kernel takes them at once."""
-    total = sum(map(len, chunks))
-    written = os.writev(descriptor, chunks[:1024])
-    if written == total:
-        return
-    write_all(descriptor, memoryview(b"".join(chunks))[written:])

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from entrepot.storage.claim import Identity
 from entrepot.storage.digest_locks import FilesystemDigestLocks
-from entrepot.storage.files import Files, sync_directory
+from entrepot.storage.files import Files
 from entrepot.storage.filesystem_blobs import FilesystemBlobs, FilesystemHealth
 from entrepot.storage.filesystem_links import FilesystemLinks
 from entrepot.storage.filesystem_survey import FilesystemSurvey
@@ -19,6 +19,7 @@ from entrepot.storage.hashing import RunningDigests, read_boot_id
 from entrepot.storage.hints import sync_ahead
 from entrepot.storage.ports import Storage
 from entrepot.storage.settings import DiskSettings, FilesystemSettings
+from entrepot.storage.steps import sync_directory
 
 REREADING = 2
 """Threads that read uploads again whose digest is of an algorithm nobody announced: a second for each GiB, or more."""

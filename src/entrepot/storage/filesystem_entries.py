@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import RegistryError
-from entrepot.storage.files import open_regular
 from entrepot.storage.filesystem_links import leads_on
 from entrepot.storage.oddities import Oddity, OddityKind
+from entrepot.storage.steps import open_regular
 
 Parsed = TypeVar("Parsed")
 

@@ -13,10 +13,11 @@ from typing import TypeVar
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName
 from entrepot.storage import layout
-from entrepot.storage.files import Files, open_regular, sync_directory, translated
+from entrepot.storage.files import Files, translated
 from entrepot.storage.filesystem_walk import walk_blobs, walk_oddities, walk_repositories
 from entrepot.storage.oddities import Oddity
 from entrepot.storage.ports import Measured, StoredBlob
+from entrepot.storage.steps import open_regular, sync_directory
 from entrepot.storage.threads import finish
 
 READ_SIZE = 1024 * 1024

@@ -15,9 +15,10 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import DigestInvalid, RegistryError
 from entrepot.oci.names import RepositoryName
 from entrepot.storage import layout
-from entrepot.storage.files import Arrived, Files, NotSynced, open_regular, translated, write_all_vectors
+from entrepot.storage.files import Arrived, Files, NotSynced, translated
 from entrepot.storage.filesystem_blobs import Space
 from entrepot.storage.hashing import Record, RunningDigest, RunningDigests
+from entrepot.storage.steps import open_regular, write_all_vectors
 from entrepot.storage.threads import finish
 
 GATHER = 256 * 1024

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from entrepot.oci.errors import Unavailable
 from entrepot.storage import layout
-from entrepot.storage.files import sync_directory
+from entrepot.storage.steps import sync_directory
 
 
 def mark_directory(root: Path) -> str:
