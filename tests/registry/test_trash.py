@@ -313,3 +313,25 @@ async def test_children_stay_as_long_as_their_index(registry: Registry) -> None:
     assert all(late[one] == late[digest] > early[one] for one in late)
     await registry.trash.restore_manifest(NAME, digest, THE_REGISTRY)
     assert await trashed(registry) == set()
+
+
+async def test_purge_takes_what_lies_in_the_trash(registry: Registry) -> None:
+    """What was deleted before can still be purged: one manifest, or all of a repository, known or not."""
+    first, second, third = [await push(registry, NAME, images.image(), f"v{number}") for number in range(3)]
+    for digest in (first, second):
+        await registry.manifests.remove(NAME, digest)
+    assert await trashed(registry) == {first, second}
+    assert await registry.manifests.remove(NAME, first, purge=True) is None
+    assert await trashed(registry) == {second}
+    with pytest.raises(ManifestUnknown):
+        await registry.manifests.remove(NAME, first, purge=True)
+    with pytest.raises(ManifestUnknown):
+        await registry.manifests.remove(NAME, second)
+    await registry.repositories.remove(NAME, SOMEBODY)
+    assert await trashed(registry) == {second, third}
+    with pytest.raises(NameUnknown):
+        await registry.repositories.remove(NAME, SOMEBODY)
+    await registry.repositories.remove(NAME, SOMEBODY, purge=True)
+    assert await trashed(registry) == set()
+    with pytest.raises(NameUnknown):
+        await registry.repositories.remove(NAME, SOMEBODY, purge=True)

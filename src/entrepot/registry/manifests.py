@@ -95,16 +95,25 @@ class Manifests:
     ) -> float | None:
         """Remove a manifest with all tags that point to it. Raises ``ManifestUnknown``.
 
-        It can be restored for ``trash.age``, unless ``purge``. Returns until when, in Unix seconds; None: not at all.
+        It can be restored for ``trash.age``, unless ``purge``, which also takes what lies in the trash already. Returns
+        until when, in Unix seconds; None: not at all.
         """
         self._require_delete()
         await self._adoption.complete(name)
         deed = self._deletion(caller, purge=purge)
-        if not await self.remove_all(name, [digest], deed):
+        found = await self.remove_all(name, [digest], deed)
+        if not found and not (purge and await self._forget_trashed(name, digest)):
             raise _unknown(name, digest)
         if purge:
             await ask_for_collection(self._index)
         return deed.due
+
+    async def _forget_trashed(self, name: RepositoryName, digest: Digest) -> bool:
+        """Whether a manifest that was removed before lay in the trash; it cannot be restored any more."""
+        entry = await self._index.trash.get(name, digest)
+        if entry is not None:
+            await self._index.trash.forget([entry])
+        return entry is not None
 
     async def remove_all(self, name: RepositoryName, digests: Sequence[Digest], deed: Deed) -> list[Digest]:
         """Remove manifests with all tags that point to them; gives those that were there. The index must know all of

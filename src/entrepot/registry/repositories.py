@@ -46,14 +46,15 @@ class Repositories:
         """Remove all that ``name`` holds; what is pushed meanwhile may stay. Raises ``NameUnknown``.
 
         Each batch is a change of its own: killed in between, the rest is still there and a second call goes on. The
-        manifests can be restored for ``trash.age``, unless ``purge``. Returns until when, in Unix seconds; None: not at
-        all.
+        manifests can be restored for ``trash.age``, unless ``purge``, which empties this repository's trash too.
+        Returns until when, in Unix seconds; None: not at all.
         """
         if not self._settings.delete_enabled:
             raise Unsupported("deleting is switched off (storage.delete.enabled)")
         deed = Deed("delete", caller, 0 if purge else self._settings.trash_age)
         await self._adoption.complete(name)
-        if not await self._index.lists.repository_known(name):
+        known = await self._index.lists.repository_known(name)
+        if not known and not (purge and await self._empty_trash(name)):
             raise NameUnknown({"name": name})
         while digests := await self._index.lists.revisions(name, "", BATCH):
             await self._manifests.remove_all(name, digests, deed)
@@ -68,8 +69,17 @@ class Repositories:
         body = self._describer.event("delete", {"repository": name}, caller, time.time_ns())
         await self._index.lists.drop_empty(name, partial(self._index.outbox.writer.add, deed.at, body))
         if purge:
+            await self._empty_trash(name)
             await ask_for_collection(self._index)
         return deed.due
+
+    async def _empty_trash(self, name: RepositoryName) -> bool:
+        """Whether anything of this repository lay in the trash; none of it can be restored any more."""
+        found = False
+        while entries := await self._index.trash.page(name, "", BATCH):
+            await self._index.trash.forget(entries)
+            found = True
+        return found
 
     async def _remove_tags(self, name: RepositoryName, deed: Deed) -> None:
         """Those that point to nothing: the others went with their manifests."""
