@@ -61,7 +61,10 @@ class Adoption:
         """All that storage holds of this repository is known to the index on return."""
         if await self._index.completeness.of(name):
             return
-        if await self.compare(name, rest) and not self._remembered:
+        known = self._remembered or await self._index.lists.repository_known(name)
+        await self.compare(name, rest)
+        # what the index knew is ours: a push between the two looks of a comparison is no other program's
+        if not known and await self._storage.links.list_revisions(name):
             await self._index.kept.keep(REPORT_FIRST, "1")
             self._remembered = True
         await self._index.completeness.mark(name)
