@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bench.rows import catalog, gets, lists, memory, pull, push, upkeep
+from bench.rows import gets, lists, memory, pull, push, upkeep
 from bench.stage import Bench
 from bench.table import Line
 
@@ -15,7 +15,7 @@ ROWS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "push-blob": push.blob,
     "push-images": push.images,
     "pull-blob": pull.blob,
-    "catalog": catalog.last_page,
+    "catalog": lists.last_page,
     "catalog-million": lists.last_of_a_million,
     "tags-page": lists.last_tags,
     "collect": upkeep.collect,

@@ -11,8 +11,10 @@ import pytest
 
 from entrepot.jobs import collecting, tenure
 from entrepot.jobs.adopting import adopt
-from entrepot.jobs.collecting import Busy, Clock, collect
+from entrepot.jobs.clock import Clock
+from entrepot.jobs.collecting import collect
 from entrepot.jobs.settings import CollectorSettings
+from entrepot.jobs.tenure import Busy
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import BlobUnknown

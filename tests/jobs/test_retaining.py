@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from entrepot.jobs import retaining
-from entrepot.jobs.collecting import Clock
+from entrepot.jobs.clock import Clock
 from entrepot.jobs.counting import COUNTED_UNTIL, GAP, note_counting
 from entrepot.jobs.retaining import retain, retain_forever
 from entrepot.jobs.tenure import Busy

@@ -18,7 +18,8 @@ from entrepot.index.deeds import Deed
 from entrepot.index.explanation import Explanation
 from entrepot.index.index import Index
 from entrepot.jobs.adopting import SERVED
-from entrepot.jobs.collecting import Busy, collect
+from entrepot.jobs.collecting import collect
+from entrepot.jobs.tenure import Busy
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import DigestInvalid

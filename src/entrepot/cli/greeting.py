@@ -12,8 +12,6 @@ from entrepot.config.settings import Settings
 from entrepot.storage.settings import FilesystemSettings
 from entrepot.web.settings import TcpAddress, UnixAddress
 
-_EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - words to recognise
-
 
 def greet(loaded: Loaded, port: int, workers: int) -> str:
     """``port``: the one that was bound, where port 0 asked for any."""
@@ -37,12 +35,12 @@ def _listens(settings: Settings, port: int) -> str:
     address = settings.http.address
     if isinstance(address, UnixAddress):
         return str(address.path)
-    everywhere = " (all addresses)" if address.host in _EVERYWHERE else ""
+    everywhere = " (all addresses)" if address.everywhere else ""
     return f"http://{_host(address, port)}{settings.http.prefix}{everywhere}"
 
 
 def _host(address: TcpAddress, port: int) -> str:
-    host = "localhost" if address.host in _EVERYWHERE else address.host
+    host = "localhost" if address.everywhere else address.host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -13,7 +13,6 @@ from entrepot.registry.settings import EventSettings
 from entrepot.web.settings import HttpSettings, TcpAddress, UnixAddress
 
 _THRESHOLD = 10
-_ALL_ADDRESSES = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 _LOOPBACK = (
     "is this machine itself, and in a container the container itself, while http.addr serves others; "
     "name an address that holds for whoever uses it"
@@ -47,7 +46,7 @@ def find_endpoints(composition: Composition) -> tuple[Endpoint, ...]:
 
 def warn_of_loopback(composition: Composition, address: TcpAddress | UnixAddress) -> None:
     """Where others are served, a loopback address of a receiver or a token service is rarely what was meant."""
-    if isinstance(address, UnixAddress) or address.host not in _ALL_ADDRESSES:
+    if isinstance(address, UnixAddress) or not address.everywhere:
         return
     for item in _enabled(composition):
         host = _loopback(item.find("url", str))

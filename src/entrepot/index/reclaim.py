@@ -89,7 +89,7 @@ class Reclaims:
             manifests = [Digest(row[0]) for row in tx.all(self._all, {"here": here})]
             tags = [Tag(row[0]) for row in tx.all(self._all_tags, {"here": here})]
             layers = {Digest(row[1]) for row in tx.all(self._layers, {"here": here})}
-            return self._weigh(_Going(name, here, frozenset(manifests), whole=True), tags, layers, tx)
+            return self._weigh(_Going(name, here, frozenset(manifests)), tags, layers, tx)
 
         return await self._engine.read_together(ask)
 
@@ -131,7 +131,7 @@ class Reclaims:
             for row in tx.all(self._named, {"of": manifest}):
                 held = tx.one(self._content, {"here": here, "of": Digest(row[0])})
                 contents.add(Digest(row[0] if held is None else held[0]))
-        return self._weigh(_Going(name, here, frozenset(manifests), whole=False), tags, contents, tx)
+        return self._weigh(_Going(name, here, frozenset(manifests)), tags, contents, tx)
 
     def _weigh(self, going: "_Going", tags: Iterable[Tag], blobs: set[Digest], tx: Transaction) -> Reclaim:
         freed = freed_blobs = shared = shared_blobs = 0
@@ -165,7 +165,6 @@ class _Going:
     name: RepositoryName
     here: int
     manifests: frozenset[Digest]
-    whole: bool
 
     def takes(self, repository: str, digest: str) -> bool:
         """Whether an entry of the trash goes with it."""

@@ -4,10 +4,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from entrepot.index.index import Index
-from entrepot.jobs.adopting import COMPARED
+from entrepot.jobs.clock import Clock
 from entrepot.jobs.pace import Pace
 from entrepot.jobs.settings import CollectorSettings
 from entrepot.jobs.tenure import Busy, hold_lease
@@ -28,32 +27,8 @@ FIRST_SECONDS = 60.0
 POLL_SECONDS = 2.0
 """Between two looks at whether somebody asked for a round."""
 
-STEADY = 300.0
-"""Seconds by which the clock may differ from the time that really passed. Beyond, it was set, and nothing is collected
-until the next round: a clock a year ahead would end every grace at once."""
-
 KEEP_COLLECTED = 90 * 24 * 3600.0
 """Seconds for which ``entrepot gc explain`` remembers what went."""
-
-
-@dataclass(slots=True)
-class Clock:
-    """Notices that the clock was set."""
-
-    wall: float
-    monotonic: float
-
-    @classmethod
-    def start(cls) -> "Clock":
-        """From now on."""
-        return cls(time.time(), time.monotonic())
-
-    def steady(self) -> bool:
-        """Whether it was not set since the last call."""
-        wall, monotonic = time.time(), time.monotonic()
-        drift = abs((wall - self.wall) - (monotonic - self.monotonic))
-        self.wall, self.monotonic = wall, monotonic
-        return drift < STEADY
 
 
 async def collect(
@@ -125,6 +100,3 @@ async def _collect_and_tell(storage: Storage, index: Index, settings: CollectorS
             log.info("the first round after adopting only reports; the next one collects this", **facts)
         elif any(facts.values()):
             log.info("collected what nothing needs", **facts)
-
-
-__all__ = ("COMPARED", "Busy", "Disagreement", "collect", "collect_forever")

@@ -4,7 +4,7 @@
 import asyncio
 
 from entrepot.index.index import Index
-from entrepot.jobs.collecting import Clock
+from entrepot.jobs.clock import Clock
 from entrepot.jobs.pace import Pace
 from entrepot.jobs.tenure import Busy, hold_lease
 from entrepot.oci.errors import RegistryError

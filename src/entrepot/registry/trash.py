@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from entrepot.index.deeds import Deed
 from entrepot.index.facts import LargeManifest, Name
-from entrepot.index.history import Move
+from entrepot.index.history import Move as Move  # noqa: PLC0414 - part of what we hand out
 from entrepot.index.index import Index
-from entrepot.index.trash import Trashed
+from entrepot.index.trash import Trashed as Trashed  # noqa: PLC0414 - as above
 from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestUnknown, NameUnknown, NotRestorable
@@ -144,6 +144,3 @@ class Trash:
     async def _is_held(self, name: RepositoryName, digest: Digest) -> bool:
         held = await self._index.lookups.blob(name, digest)
         return held is not None and await self._storage.blobs.stat(held.content) == held.size
-
-
-__all__: Sequence[str] = ("Move", "Restored", "Trash", "Trashed")

@@ -14,6 +14,11 @@ class TcpAddress:
     host: str
     port: int
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether all addresses of the machine are meant."""
+        return self.host in {"", "0.0.0.0", "::"}  # noqa: S104 - words to recognise
+
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
