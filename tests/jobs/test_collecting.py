@@ -17,10 +17,11 @@ from entrepot.jobs.settings import CollectorSettings
 from entrepot.jobs.tenure import Busy
 from entrepot.oci.callers import THE_REGISTRY
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import BlobUnknown
+from entrepot.oci.errors import BlobUnknown, Unavailable
 from entrepot.oci.names import Tag
 from entrepot.registry.adoption import REPORT_FIRST, Adoption, take_turns
 from entrepot.registry.agreement import Disagreement
+from entrepot.registry.asking import ASKED
 from support import images
 from support.houses import differences, plant, push, push_blob, push_manifest, read_blob
 from support.rooms import NAME, OTHER, store, visible
@@ -315,3 +316,23 @@ async def test_named_but_not_linked(house: House) -> None:
     await purge(house, "latest")
     await run(house)
     assert await visible(house.storage, [layer]) == [False]
+
+
+async def test_an_index_that_is_away(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the index cannot be read, waiting for the next round goes on; once it can, a wish is heard."""
+    away = True
+    get = house.index.kept.get
+
+    async def read(key: str) -> str | None:
+        if away:
+            raise Unavailable("the index is away")
+        return await get(key)
+
+    monkeypatch.setattr(type(house.index.kept), "get", lambda _, key: read(key))
+    monkeypatch.setattr(collecting, "POLL_SECONDS", 0.01)
+    waiting = asyncio.ensure_future(collecting._wait(house.index, None, 10))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    away = False
+    await house.index.kept.keep(ASKED, "now")
+    assert await asyncio.wait_for(waiting, 5) == "now"

@@ -66,7 +66,7 @@ async def collect_forever(storage: Storage, index: Index, settings: CollectorSet
     if not settings.enabled:
         return
     clock = Clock.start()
-    asked = await _wait(index, await index.kept.get(ASKED), min(FIRST_SECONDS, settings.interval))
+    asked = await _wait(index, await _when_asked(index, None), min(FIRST_SECONDS, settings.interval))
     while True:
         if not clock.steady():
             log.warning("the clock was set; nothing is collected until the next round")
@@ -79,10 +79,18 @@ async def _wait(index: Index, asked: str | None, seconds: float) -> str | None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         await asyncio.sleep(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
-        now_asked = await index.kept.get(ASKED)
+        now_asked = await _when_asked(index, asked)
         if now_asked != asked:
             return now_asked
     return asked
+
+
+async def _when_asked(index: Index, unknown: str | None) -> str | None:
+    """When somebody asked for a round last; ``unknown`` while the index is away, which must not end the jobs."""
+    try:
+        return await index.kept.get(ASKED)
+    except RegistryError:
+        return unknown
 
 
 async def _collect_and_tell(storage: Storage, index: Index, settings: CollectorSettings, log: Logger) -> None:
