@@ -17,8 +17,8 @@ import yaml
 from entrepot.config.load import load
 from entrepot.index.ages import AgedTag
 from entrepot.oci.digests import Digest
+from entrepot.oci.globs import Globs
 from entrepot.oci.names import Tag
-from entrepot.registry.globs import Globs
 from entrepot.registry.retention import Judge, Moment
 from support import images, transfer
 from support.server import run_entrepot

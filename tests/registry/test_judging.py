@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from entrepot.index.ages import AgedTag
 from entrepot.oci.digests import Digest
+from entrepot.oci.globs import Globs
 from entrepot.oci.names import RepositoryName, Tag
-from entrepot.registry.globs import Globs
 from entrepot.registry.retention import Judge, Moment, Verdict, find_policy
 from entrepot.registry.settings import Policy
 

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from entrepot.auth.gate import OpenGate
 from entrepot.oci.errors import RegistryError, RouteUnknown
 from entrepot.storage.memory import open_memory
 from entrepot.web.api.joining import join_api
 from entrepot.web.api.openapi import REFUSALS
 from entrepot.web.api.operations import Place, find_place
 from entrepot.web.api.router import JsonApi
+from entrepot.web.doors import Doors
 from entrepot.web.exchange import Exchange
 from entrepot.web.settings import HttpSettings, TcpAddress
 from support.houses import open_house
@@ -26,7 +28,8 @@ DIGEST = f"sha256:{'0' * 64}"
 def api(tmp_path: Path) -> Iterator[JsonApi]:
     """The API over an empty registry in memory, under a prefix."""
     with open_house(open_memory(), tmp_path / "index" / "index.sqlite3") as house:
-        yield join_api(house.registry, HttpSettings(TcpAddress("", 0), prefix="/cr/"))
+        settings = HttpSettings(TcpAddress("", 0), prefix="/cr/")
+        yield join_api(house.registry, Doors(OpenGate(), settings), settings)
 
 
 async def ask(api: JsonApi, method: str, path: str) -> tuple[int, dict[str, str], Any]:

@@ -10,12 +10,14 @@ import pytest
 import structlog
 from starlette.types import Message
 
+from entrepot.auth.gate import OpenGate
 from entrepot.storage.memory import open_memory
 from entrepot.telemetry.health import Findings, HealthBoard
 from entrepot.telemetry.logs import configure_logs
 from entrepot.telemetry.metrics import RequestMetrics, expose
 from entrepot.telemetry.settings import LogSettings
 from entrepot.web.api.joining import join_api
+from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
@@ -33,14 +35,15 @@ class Caller:
         self.metrics = RequestMetrics()
         self.board = HealthBoard()
         registry = house.registry
+        doors = Doors(OpenGate(), settings)
         parts = Parts(
-            Api(registry, Locations(settings)),
-            Search(registry),
-            join_api(registry, settings),
+            Api(registry, doors, Locations(settings)),
+            Search(registry, doors),
+            join_api(registry, doors, settings),
             Pages(self.board, registry.catalogue),
         )
         log = configure_logs(LogSettings())
-        self._edge = Edge(registry, parts, settings, self.board, self.metrics, None, log)
+        self._edge = Edge(registry, parts, doors, settings, self.board, self.metrics, None, log)
 
     async def ask(self, method: str, path: str) -> tuple[int, bytes]:
         """Status and body of the answer."""

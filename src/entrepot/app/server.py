@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from entrepot.app.gates import prepare_gate
 from entrepot.app.jobs import run_jobs
 from entrepot.app.opening import Place, is_filesystem, name_source, open_place, place_index, require_own
 from entrepot.app.shared import Shared
@@ -146,4 +147,5 @@ async def _settle_index(shared: Shared) -> None:
     with open_place(shared.place, shared.log) as (storage, index):
         await asyncio.to_thread(require_own, shared.settings, index)
         await Names(storage, index).settle_dead()
+        await prepare_gate(shared.settings.auth, index, shared.log)
         index.holder.sweep()

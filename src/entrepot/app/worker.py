@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from entrepot.app.gates import open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
@@ -14,6 +15,7 @@ from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.web.api.joining import join_api
+from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
@@ -34,14 +36,16 @@ def run_worker(shared: Shared, number: int) -> None:
         registry = join(storage, index, settings.registry)
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
+        gate = open_gate(settings.auth, index, log)
+        doors = Doors(gate, settings.http)
         parts = Parts(
-            Api(registry, Locations(settings.http)),
-            Search(registry),
-            join_api(registry, settings.http),
+            Api(registry, doors, Locations(settings.http)),
+            Search(registry, doors),
+            join_api(registry, doors, settings.http),
             Pages(shared.board, registry.catalogue),
         )
-        edge = Edge(registry, parts, settings.http, shared.board, metrics, access, log)
-        background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory)]
+        edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
+        background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory), *gate.background]
         if access is not None:
             background.append(partial(flush_access_log, access))
         if registry.pulls.counts is not None:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import cast
 
+from entrepot.config.compose_auth import find_auth
 from entrepot.config.compose_events import find_endpoints, find_events, warn_of_loopback
 from entrepot.config.compose_retention import find_retention
 from entrepot.config.compose_telemetry import telemetry
@@ -23,8 +24,10 @@ _LEAST_THREADS = 25  # distribution's own minimum
 _MOST_ENTRIES = 1000
 
 
-def compose(composition: Composition, drivers: frozenset[str]) -> Settings:
-    """All rooms; ``drivers`` are the names of the storage drivers that the configuration holds."""
+def compose(composition: Composition, drivers: frozenset[str], auth: frozenset[str]) -> Settings:
+    """All rooms; ``drivers`` are the names of the storage drivers that the configuration holds, ``auth`` those of the
+    kinds of authentication.
+    """
     view = composition.view
     http = _http(composition)
     watched = telemetry(composition)
@@ -38,6 +41,7 @@ def compose(composition: Composition, drivers: frozenset[str]) -> Settings:
         registry=_registry(composition, find_events(composition, http, endpoints)),
         jobs=_jobs(composition, endpoints),
         http=http,
+        auth=find_auth(composition, auth),
     )
 
 
@@ -112,6 +116,7 @@ def _http(composition: Composition) -> HttpSettings:
         draintimeout=_draintimeout(composition),
         headers=cast("dict[str, tuple[str, ...]]", view.find("http.headers", dict) or {}),
         h2c_enabled=view.get("http.h2c.enabled", bool),
+        trustedproxies=view.find("http.trustedproxies", tuple),
     )
 
 

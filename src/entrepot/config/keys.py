@@ -60,11 +60,13 @@ _STORAGE = (
 )
 
 _PROTECTION = (
-    *_each("auth.silly", _STOPS, kinds.STRING, "realm service"),
-    *_each("auth.htpasswd", _STOPS, kinds.STRING, "realm path"),
-    *_each("auth.token", _STOPS, kinds.STRING, "realm service issuer rootcertbundle jwks autoredirectpath"),
-    Key("auth.token.signingalgorithms", kinds.STRINGS, _STOPS),
-    Key("auth.token.autoredirect", kinds.BOOLEAN, _STOPS),
+    *_each("auth.silly", _DONE, kinds.STRING, "realm service"),
+    Key("auth.htpasswd.realm", kinds.STRING, _DONE),
+    Key("auth.htpasswd.path", kinds.PATH, _DONE),
+    *_each("auth.token", _DONE, kinds.STRING, "realm service issuer autoredirectpath"),
+    *_each("auth.token", _DONE, kinds.PATH, "rootcertbundle jwks"),
+    Key("auth.token.signingalgorithms", kinds.STRINGS, _DONE),
+    Key("auth.token.autoredirect", kinds.BOOLEAN, _DONE),
     *(
         key
         for place in ("registry", "repository", "storage")
@@ -179,6 +181,11 @@ _VALIDATION = (
 _AGE = kinds.duration(minimum=1.0, zero=0.0)
 
 OUR_KEYS = (
+    *_each("auth.accounts", _DONE, kinds.STRING, "service issuer"),
+    *_each("auth.accounts", _DONE, kinds.PATH, "key cert"),
+    Key("auth.accounts.expiration", kinds.duration(minimum=60.0), _DONE, "5m"),
+    Key("auth.proxyheader", kinds.STRING, _DONE),
+    Key("http.trustedproxies", kinds.NETWORKS, _DONE),
     Key("trash.age", _AGE, _DONE, "336h"),
     Key("collector.enabled", kinds.BOOLEAN, _DONE, "true"),
     Key("collector.grace", _AGE, _DONE, "24h"),

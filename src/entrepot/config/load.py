@@ -20,7 +20,7 @@ from entrepot.config.keys import KEYS
 from entrepot.config.mistakes import ConfigurationError, Mistake, Unknown
 from entrepot.config.nodes import DEFAULT, Listing, Node, Origin, Scalar, Table, at, is_disabled, is_empty, is_null
 from entrepot.config.redact import described, nature, printable
-from entrepot.config.refusals import refusals
+from entrepot.config.refusals import find_kinds, refusals
 from entrepot.config.schema import tree
 from entrepot.config.settings import Settings
 
@@ -60,7 +60,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     overlaid = overlay(root, environ, schema)
     checked = check(overlaid.root, schema)
     composition = Composition(View(checked, schema))
-    settings = compose(composition, _drivers(overlaid.root))
+    settings = compose(composition, _drivers(overlaid.root), find_kinds(overlaid.root))
     mistakes += [*checked.mistakes, *refusals(overlaid.root, schema), *overlaid.mistakes, *composition.mistakes]
     unknown = (*checked.unknown, *overlaid.unknown)
     mistakes += refuse_unknown(unknown)

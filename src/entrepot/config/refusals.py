@@ -17,6 +17,9 @@ _SECTIONS = {
     "policy": "remove the section to accept artifacts of every class",
 }
 _UNIMPLEMENTED = "is not implemented yet, and this registry does not start with less than the configuration asks for"
+_TOGETHER = {"accounts", "token", "proxyheader"}
+"""Kinds of authentication that are one: ``token`` beside ``accounts`` says how its token service is called."""
+
 _PROTECTED = ("auth", "middleware", *_SECTIONS)
 
 
@@ -52,18 +55,26 @@ def _kinds_of_auth(node: Node) -> Iterator[tuple[str, Node]]:
         yield from ((name, entry) for name, entry in node.entries.items() if name.lower() not in {"", "none"})
 
 
+def find_kinds(root: Table) -> frozenset[str]:
+    """The kinds of authentication that the configuration names."""
+    section = root.entries.get("auth")
+    return frozenset() if section is None else frozenset(name.lower() for name, _ in _kinds_of_auth(section))
+
+
 def _auth(root: Table, known: Branch) -> Iterator[Mistake]:
     section = root.entries.get("auth")
     if section is None:
         return
-    for name, node in _kinds_of_auth(section):
-        if name in known.children:
-            advice = "remove the section (or write auth: none) to let everybody in"
-            yield Mistake(node.origin, f"auth.{name}", f"a protection that {_UNIMPLEMENTED}", advice)
-        else:
+    kinds = list(_kinds_of_auth(section))
+    for name, node in kinds:
+        if name not in known.children:
             yield Mistake(
                 node.origin, f"auth.{name}", "an unknown kind of authentication", _instead(name, known.children)
             )
+    together = [name for name, _ in kinds if name in known.children]
+    if len(together) > 1 and not set(together) <= _TOGETHER:
+        names = ", ".join(f"{name} ({node.origin})" for name, node in kinds)
+        yield Mistake(kinds[-1][1].origin, "auth", f"several kinds of authentication: {names}", "allowed: exactly one")
 
 
 def _instead(name: str, known: Iterable[str]) -> str:

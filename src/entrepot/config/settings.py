@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from entrepot.auth.settings import AuthSettings
 from entrepot.index.settings import IndexSettings
 from entrepot.jobs.settings import JobsSettings
 from entrepot.registry.settings import RegistrySettings
@@ -21,3 +22,4 @@ class Settings:
     registry: RegistrySettings
     jobs: JobsSettings
     http: HttpSettings
+    auth: AuthSettings = None

@@ -9,7 +9,7 @@ import re
 import socket
 import warnings
 from decimal import Decimal
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -44,6 +44,7 @@ ADDRESS = "host:port, such as :5000, 127.0.0.1:5000 or [::1]:5000"
 PEER = "host:port, such as 127.0.0.1:5432, db.example.com:5432 or [::1]:5432"
 HTTP_URL = "an http:// or https:// address with a host"
 INDEX_URL = "sqlite:////absolute/path (four slashes) or postgresql://user:password@host/database"
+NETWORK = "an address or a network, such as 10.0.0.0/8 or fd00::/8"
 ROUTE = "a path that begins with /, such as /metrics"
 REPOSITORY_PATTERN = "a repository's name in small letters, with * for a run within a part, ** over parts, ? for one"
 TAG_PATTERN = "a tag, with * for any run of characters and ? for one"
@@ -205,6 +206,14 @@ def _postgresql(rest: str) -> None:
     if found is None or re.search("%(?![0-9A-Fa-f]{2})", rest):
         odd = "each of @ / ? # : % and blanks in user and password written as %40 %2F %3F %23 %3A %25 %20"
         raise ValueError(f"postgresql://user:password@host/database, with {odd}")
+
+
+def network(text: str) -> str:
+    """Addresses in CIDR form; one alone is a network of one."""
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError(NETWORK) from None
 
 
 def prefix(text: str) -> str:

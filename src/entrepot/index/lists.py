@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, bindparam, delete, exists, false, func, or
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import StoredManifest
 from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
+from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.index.statements import Statement, Value
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
@@ -140,12 +141,12 @@ class Lists:
         """Whether the repository holds, or has held, anything."""
         return bool(await self._engine.read(self._known, {"repository": name}))
 
-    async def repositories(self, last: str, limit: int) -> list[RepositoryName]:
+    async def repositories(self, last: str, limit: int, sight: Sight = EVERYTHING) -> list[RepositoryName]:
         """Repositories that hold manifests."""
         rows = await self._engine.read(self._repositories, {"last": _spoken(last), "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
 
-    async def search(self, term: str, limit: int) -> list[RepositoryName]:
+    async def search(self, term: str, limit: int, sight: Sight = EVERYTHING) -> list[RepositoryName]:
         """Repositories that hold manifests and whose name contains ``term``, which is lower case; "" finds all.
 
         Reads names in order until ``limit`` match: at worst each name once, 75 ms for a million.

@@ -18,6 +18,7 @@ from sqlalchemy.sql import ClauseElement
 from entrepot.index.changes import ROWS
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.schema import EVENT_ENDPOINTS, EVENTS
+from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.index.statements import Row, Statement, Value, insert_replacing
 
 
@@ -100,7 +101,7 @@ class Outbox:
         newest = await self._engine.read(self._newest, {})
         return _extent([*oldest, *newest])
 
-    async def page(self, after: int, limit: int) -> list[StoredEvent]:
+    async def page(self, after: int, limit: int, sight: Sight = EVERYTHING) -> list[StoredEvent]:
         """The first ``limit`` events behind the position ``after``, in order."""
         rows = await self._engine.read(self._after, {"after": after, "most": limit})
         return [StoredEvent(_number(row), float(row[1] or 0), str(row[2])) for row in rows]

@@ -12,6 +12,8 @@ RegistryError
 ├── Unsupported ─ ReadOnly
 ├── Unavailable ─ StorageFull       (with Retry-After)
 ├── RequestInvalid ─ BodyTooLarge, MediaTypeUnsupported
+├── Unauthorized, Denied, TooManyRequests
+├── AccessUnknown, AccessConflict   (accounts, roles, rules)
 └── RouteUnknown, RangeMalformed, Foreign
 """
 
@@ -177,6 +179,36 @@ class NotRestorable(ManifestBlobUnknown):
     """A manifest in the trash of which blobs are gone for good; the details name them."""
 
     http_status = 409
+
+
+class Unauthorized(RegistryError):
+    """Who asks did not say who they are, or may not; ``headers`` hold WWW-Authenticate."""
+
+    row = UNAUTHORIZED
+
+
+class Denied(RegistryError):
+    """Who asks is known and may not do this."""
+
+    row = DENIED
+
+
+class TooManyRequests(RegistryError):
+    """Too many logins at once; ``headers`` hold Retry-After."""
+
+    row = TOOMANYREQUESTS
+
+
+class AccessUnknown(RegistryError):
+    """No such account, role, rule or robot."""
+
+    row = ErrorCode("NOT_FOUND", 404, "not found")
+
+
+class AccessConflict(RegistryError):
+    """An account, role or robot that is there already, or that must stay: the last administrator."""
+
+    row = ErrorCode("CONFLICT", 409, "conflict")
 
 
 class Unsupported(RegistryError):

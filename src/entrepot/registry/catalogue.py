@@ -9,6 +9,7 @@ from entrepot.index.index import Index
 from entrepot.index.lists import Referrer as Referrer  # noqa: PLC0414 - part of what we hand out
 from entrepot.index.lists import TagEntry
 from entrepot.index.reclaim import Reclaim as Reclaim  # noqa: PLC0414 - as above
+from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ManifestUnknown, NameUnknown
 from entrepot.oci.names import Reference, RepositoryName, Tag
@@ -44,10 +45,12 @@ class Catalogue:
         """Whether all that storage holds was adopted."""
         return await self._index.completeness.whole()
 
-    async def repositories(self, last: str, limit: int) -> Page[RepositoryName]:
-        """Repositories after ``last``, in bytewise order; while storage is being adopted, those of storage."""
-        if await self.complete():
-            return _page(await self._index.lists.repositories(last, limit + 1), limit)
+    async def repositories(self, last: str, limit: int, sight: Sight = EVERYTHING) -> Page[RepositoryName]:
+        """Repositories after ``last`` that ``sight`` shows, in bytewise order; while storage is being adopted, those of
+        storage, and of them to whom not all are shown those that were adopted.
+        """
+        if sight != EVERYTHING or await self.complete():
+            return _page(await self._index.lists.repositories(last, limit + 1, sight), limit)
         found: list[RepositoryName] = []
         async for name in self._storage.links.repositories(last):
             if len(found) > limit:
@@ -56,12 +59,12 @@ class Catalogue:
                 found.append(name)
         return _page(found, limit)
 
-    async def search(self, term: str) -> Sequence[RepositoryName]:
-        """The repositories whose name contains ``term`` in any case, the first :data:`FOUND_AT_MOST` of them.
+    async def search(self, term: str, sight: Sight = EVERYTHING) -> Sequence[RepositoryName]:
+        """The repositories whose name contains ``term`` in any case, the first :data:`FOUND_AT_MOST` that are shown.
 
         While storage is being adopted, only of those that were.
         """
-        return await self._index.lists.search(term.lower(), FOUND_AT_MOST)
+        return await self._index.lists.search(term.lower(), FOUND_AT_MOST, sight)
 
     async def tags(self, name: RepositoryName, last: str, limit: int) -> Page[Tag]:
         """Tags after ``last``, in bytewise order; ``limit`` 0 gives none, -1 all. Raises ``NameUnknown``."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entrepot.index.index import Index
+from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.oci.errors import RequestInvalid
 
 
@@ -24,11 +25,11 @@ class Feed:
     def __init__(self, index: Index) -> None:
         self._outbox = index.outbox
 
-    async def page(self, after: int, limit: int) -> FeedPage:
-        """The first ``limit`` events behind ``after``; 0 is before the first. Raises ``RequestInvalid`` where
-        ``after`` is behind the newest: it is of another index than this.
+    async def page(self, after: int, limit: int, sight: Sight = EVERYTHING) -> FeedPage:
+        """The first ``limit`` events behind ``after`` that ``sight`` shows; 0 is before the first. Raises
+        ``RequestInvalid`` where ``after`` is behind the newest: it is of another index than this.
         """
-        found = await self._outbox.page(after, limit)
+        found = await self._outbox.page(after, limit, sight)
         if found:
             events = [json.loads(event.body) for event in found]
             return FeedPage(events, found[-1].position, found[0].position - after - 1 if after else 0)

@@ -12,8 +12,8 @@ from typing import Literal
 
 from entrepot.index.ages import AgedTag
 from entrepot.oci.digests import Digest
+from entrepot.oci.globs import Globs
 from entrepot.oci.names import RepositoryName, Tag
-from entrepot.registry.globs import Globs
 from entrepot.registry.settings import Policy
 
 Rule = Literal["notpulled", "newest", "younger", "newest and younger"]

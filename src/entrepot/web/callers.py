@@ -28,13 +28,14 @@ def describe_client(scope: Scope) -> str:
     return str(client[0]).removeprefix("::ffff:") if client and client[0] else "-"
 
 
-def find_caller(scope: Scope, request_id: str) -> Caller:
-    """From the connection and the headers; of a header that comes twice the first counts."""
-    told: dict[bytes, str] = {}
-    for name, value in scope["headers"]:
-        if name in _TOLD and name not in told:
-            told[name] = cast(bytes, value).decode("latin-1")[:LONGEST].strip()
+def find_caller(scope: Scope, request_id: str, actor: str = "", rule: str = "") -> Caller:
+    """From the connection and the headers; of a header that comes twice the first counts. ``actor`` was let in by
+    ``rule``.
+    """
+    told = _read_told(scope)
     return Caller(
+        actor=actor,
+        rule=rule,
         request_id=request_id,
         address=describe_client(scope),
         host=told.get(b"host", ""),
@@ -43,6 +44,19 @@ def find_caller(scope: Scope, request_id: str) -> Caller:
         remote=_first(told, b"x-forwarded-for") or told.get(b"x-real-ip", "") or _peer(scope),
         origin=_origin(told, str(scope.get("scheme", "http"))),
     )
+
+
+def find_origin(scope: Scope) -> str:
+    """Scheme and host under which the client sees the registry."""
+    return _origin(_read_told(scope), str(scope.get("scheme", "http")))
+
+
+def _read_told(scope: Scope) -> Mapping[bytes, str]:
+    told: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in _TOLD and name not in told:
+            told[name] = cast(bytes, value).decode("latin-1")[:LONGEST].strip()
+    return told
 
 
 def _peer(scope: Scope) -> str:

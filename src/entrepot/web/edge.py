@@ -14,6 +14,7 @@ from typing import cast
 
 from starlette.types import Scope
 
+from entrepot.oci.access import PULL, to_repository
 from entrepot.oci.errors import RegistryError, RouteUnknown, SizeInvalid, Unavailable
 from entrepot.oci.names import RepositoryName, parse_reference
 from entrepot.registry.registry import Registry
@@ -22,6 +23,7 @@ from entrepot.telemetry.logs import AccessLog, Logger
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.web.api.router import JsonApi
 from entrepot.web.callers import describe_client, find_caller
+from entrepot.web.doors import Doors
 from entrepot.web.errors import answer_error, answer_fault
 from entrepot.web.exchange import ClientGone, Exchange, Receive, Send
 from entrepot.web.pages import Pages
@@ -80,6 +82,7 @@ class Edge:
         self,
         registry: Registry,
         parts: Parts,
+        doors: Doors,
         settings: HttpSettings,
         board: HealthBoard,
         metrics: RequestMetrics,
@@ -88,6 +91,7 @@ class Edge:
     ) -> None:
         self._registry = registry
         self._parts = parts
+        self._doors = doors
         self._prefix = settings.prefix.rstrip("/")
         self._headers = {_canonical(name): ", ".join(values) for name, values in settings.headers.items()}
         quick = {"X-Content-Type-Options": "nosniff", **dict([VERSION_HEADER]), **self._headers}
@@ -126,6 +130,9 @@ class Edge:
             return None
         try:
             repository, reference = RepositoryName.parse(name[4:]), parse_reference(tail)
+            admission = self._doors.recall(scope, to_repository(repository, PULL))
+            if admission is None:
+                return None
             manifest = await self._registry.manifests.peek(repository, reference)
         except RegistryError:
             return None
@@ -145,7 +152,8 @@ class Edge:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         note = self._registry.pulls.note_manifest if method == "GET" else self._registry.pulls.note_look
-        note(repository, reference, manifest, lambda: find_caller(scope, request_id))
+        actor, rule = admission.actor, admission.rule
+        note(repository, reference, manifest, lambda: find_caller(scope, request_id, actor, rule))
         return Done("manifest", 200, 0, len(body))
 
     async def _full(self, scope: Scope, receive: Receive, send: Send) -> Done:

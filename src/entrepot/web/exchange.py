@@ -14,6 +14,7 @@ from typing import cast
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Message, Scope
 
+from entrepot.auth.gate import Admission
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import RequestInvalid, SizeInvalid, Unavailable
 from entrepot.web.callers import find_caller
@@ -73,6 +74,7 @@ class Exchange:
         self.sent = 0
         self.status = 0
         self.extra: MutableMapping[str, str] = {}
+        self.admission: Admission | None = None
         self._receive = receive
         self._send = send
         self._ended = False
@@ -92,7 +94,15 @@ class Exchange:
 
     def caller(self) -> Caller:
         """Who asks, for history and events."""
-        return find_caller(self.scope, self.extra.get("X-Request-Id", ""))
+        admitted = self.admitted
+        return find_caller(self.scope, self.extra.get("X-Request-Id", ""), admitted.actor, admitted.rule)
+
+    @property
+    def admitted(self) -> Admission:
+        """As what the request was let in. A page that was reached past the gate is a fault of ours, never open."""
+        if self.admission is None:
+            raise RuntimeError("nobody asked the gate for this request")
+        return self.admission
 
     def content_length(self) -> int | None:
         """What the client announced; None for chunked bodies."""

@@ -20,9 +20,10 @@ class Locations:
         self._path = settings.prefix.rstrip("/")
         self._base = self._path if settings.base is None else settings.base
 
-    def upload(self, name: RepositoryName, upload: UUID) -> str:
-        """Where an upload goes on."""
-        return f"{self._base}/v2/{name}/blobs/uploads/{upload}"
+    def upload(self, name: RepositoryName, upload: UUID, state: str = "") -> str:
+        """Where an upload goes on; ``state``: whose it is, see ``Gate.seal``."""
+        query = f"?{urlencode({'_state': state})}" if state else ""
+        return f"{self._base}/v2/{name}/blobs/uploads/{upload}{query}"
 
     def blob(self, name: RepositoryName, digest: Digest) -> str:
         """A blob."""

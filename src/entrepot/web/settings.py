@@ -31,6 +31,7 @@ class UnixAddress:
 class HttpSettings:
     """``http``. ``prefix`` begins and ends with ``/``; ``host`` is an absolute base URL or None.
 
+    ``trustedproxies``: networks in CIDR form whose forwarded headers count; None where the configuration is silent.
     ``draintimeout`` in seconds; None where the configuration is silent (then requests get 10 s to end).
     """
 
@@ -40,6 +41,7 @@ class HttpSettings:
     draintimeout: float | None = None
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     h2c_enabled: bool = False
+    trustedproxies: tuple[str, ...] | None = None
 
     @property
     def base(self) -> str | None:

@@ -2,8 +2,10 @@
 """What is left of the first registry API: ``docker search`` and ``podman search`` ask for it (compat.md 10)."""
 
 from entrepot import __version__
+from entrepot.oci.access import CATALOG_SEARCH
 from entrepot.oci.errors import PaginationNumberInvalid, RouteUnknown, Unsupported
 from entrepot.registry.registry import Registry
+from entrepot.web.doors import Doors
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
 PAGE = 25
@@ -21,8 +23,9 @@ PING_HEADERS = {
 class Search:
     """``/v1/search``, and the pings before it, which ask for no credentials."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, doors: Doors) -> None:
         self._registry = registry
+        self._doors = doors
 
     async def handle(self, exchange: Exchange, path: str) -> None:
         """``path`` is below the prefix."""
@@ -30,14 +33,17 @@ class Search:
             raise RouteUnknown(f"{path[:300]!r} is not served: of the first registry API only its search is left")
         if exchange.method not in {"GET", "HEAD"}:
             raise Unsupported(f"{exchange.method} is not for this path", headers={"Allow": "GET, HEAD"})
-        await exchange.answer(await self._search(exchange) if path == "/v1/search" else _pong())
+        if path == "/v1/search":
+            await self._doors.admit(exchange, (CATALOG_SEARCH,), basic_only=True)
+            return await exchange.answer(await self._search(exchange))
+        return await exchange.answer(_pong())
 
     async def _search(self, exchange: Exchange) -> Answer:
         query = exchange.query
         term = query.get("q", "")
         size = min(_positive(exchange, "n", PAGE), MOST)
         number = _positive(exchange, "page", 1)
-        found = await self._registry.catalogue.search(term)
+        found = await self._registry.catalogue.search(term, exchange.admitted.sight)
         document = {
             "query": term,
             "num_results": len(found),

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from entrepot.registry.registry import Registry
-from entrepot.web.api.operations import Operation, Place
+from entrepot.web.api.operations import Operation, Place, to_list
 from entrepot.web.api.parameters import SIZE, Cursor
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
@@ -24,6 +24,7 @@ class EventPages:
             method="GET",
             path="/events",
             handler=self.list,
+            needs=to_list,
             key="listEvents",
             summary="What happened, in order",
             answer="Events",
@@ -34,7 +35,7 @@ class EventPages:
     async def list(self, exchange: Exchange, _: Place) -> Answer:
         """A page of the feed. ``missed``: events between that were dropped before they were read."""
         query = exchange.query
-        page = await self._registry.feed.page(AFTER.read(query, 0), SIZE.read(query))
+        page = await self._registry.feed.page(AFTER.read(query, 0), SIZE.read(query), exchange.admitted.sight)
         document: dict[str, object] = {"events": page.events, "next": str(page.next)}
         if page.missed:
             document["missed"] = page.missed

@@ -9,12 +9,14 @@ from entrepot.web.api.repositories import RepositoryPages
 from entrepot.web.api.router import JsonApi
 from entrepot.web.api.tags import TagPages
 from entrepot.web.api.trash import TrashPages
+from entrepot.web.doors import Doors
 from entrepot.web.settings import HttpSettings
 
 
-def join_api(registry: Registry, settings: HttpSettings) -> JsonApi:
+def join_api(registry: Registry, doors: Doors, settings: HttpSettings) -> JsonApi:
     """All of it over one registry."""
     nouns = (RepositoryPages(registry), TagPages(registry), TrashPages(registry), EventPages(registry))
     operations = [operation for noun in nouns for operation in noun.operations]
     page = DocumentPage(operations, settings.prefix)
-    return JsonApi([*operations, *page.operations], Origins(settings.base), readonly=registry.settings.readonly)
+    origins = Origins(settings.base)
+    return JsonApi([*operations, *page.operations], doors, origins, readonly=registry.settings.readonly)

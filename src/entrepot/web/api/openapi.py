@@ -55,6 +55,7 @@ class DocumentPage:
             method="GET",
             path="/openapi.json",
             handler=self.get,
+            needs=None,
             key="getDocument",
             summary="This document",
             answer="Document",

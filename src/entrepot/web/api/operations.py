@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the JSON API can do: one table, from which requests are dispatched and the OpenAPI document is written."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from entrepot.oci.access import ADMINISTRATION, CATALOG, DELETE, PULL, PUSH, Access, to_repository
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import RouteUnknown
 from entrepot.oci.names import RepositoryName, Tag
@@ -41,19 +42,52 @@ class Place:
         return Digest.parse(self.item)
 
 
+Needs = Callable[[Place], Sequence[Access]]
+"""What must be allowed to whoever asks for a place. Raises ``NameInvalid``."""
+
+
+def to_pull(place: Place) -> Sequence[Access]:
+    """Who may pull from the repository."""
+    return (to_repository(place.repository, PULL),)
+
+
+def to_push(place: Place) -> Sequence[Access]:
+    """Who may push to the repository."""
+    return (to_repository(place.repository, PUSH),)
+
+
+def to_delete(place: Place) -> Sequence[Access]:
+    """Who may delete from the repository."""
+    return (to_repository(place.repository, DELETE),)
+
+
+def to_list(_: Place) -> Sequence[Access]:
+    """Who may list repositories; each sees those that they may pull from."""
+    return (CATALOG,)
+
+
+def to_administer(_: Place) -> Sequence[Access]:
+    """Administrators."""
+    return (ADMINISTRATION,)
+
+
 Handler = Callable[[Exchange, Place], Awaitable[Answer]]
 Method = Literal["GET", "POST", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path below ``/api/v1``. ``answer``: the schema of what is answered with ``status``; ``body``:
-    of what is sent. ``refusals``: statuses beside those that every operation can have.
+    """One method of one path below ``/api/v1``.
+
+    ``needs``: what must be allowed to who asks; None: nothing, and nobody is asked who they are. ``answer``: the schema
+    of what is answered with ``status``; ``body``: of what is sent. ``refusals``: statuses beside those that every
+    operation can have.
     """
 
     method: Method
     path: str
     handler: Handler
+    needs: Needs | None
     key: str
     summary: str
     answer: str

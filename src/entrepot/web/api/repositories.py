@@ -7,7 +7,7 @@ from entrepot.oci.errors import ManifestUnknown
 from entrepot.registry.catalogue import Reclaim
 from entrepot.registry.registry import Registry
 from entrepot.web.api.moments import write_moment
-from entrepot.web.api.operations import REPOSITORIES, REPOSITORY, Operation, Place
+from entrepot.web.api.operations import REPOSITORIES, REPOSITORY, Operation, Place, to_delete, to_list, to_pull
 from entrepot.web.api.parameters import PURGE, SIZE, DigestText, NameText, TagText
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
@@ -36,6 +36,7 @@ class RepositoryPages:
                 method="GET",
                 path=REPOSITORIES,
                 handler=self.list,
+                needs=to_list,
                 key="listRepositories",
                 summary="Repositories by name, bytewise",
                 answer="Repositories",
@@ -45,6 +46,7 @@ class RepositoryPages:
                 method="GET",
                 path=REPOSITORY,
                 handler=self.get,
+                needs=to_pull,
                 key="getRepository",
                 summary="Whether there is such a repository",
                 answer="Repository",
@@ -54,6 +56,7 @@ class RepositoryPages:
                 method="DELETE",
                 path=REPOSITORY,
                 handler=self.delete,
+                needs=to_delete,
                 key="deleteRepository",
                 summary="Delete all that a repository holds; those nested below it stay",
                 answer="Deleted",
@@ -65,6 +68,7 @@ class RepositoryPages:
                 method="GET",
                 path=f"{REPOSITORY}/-/reclaim",
                 handler=self.reclaim,
+                needs=to_pull,
                 key="previewReclaim",
                 summary="What deleting the repository, a tag or a manifest would take along and give back",
                 answer="Reclaim",
@@ -76,7 +80,9 @@ class RepositoryPages:
     async def list(self, exchange: Exchange, _: Place) -> Answer:
         """A page of names."""
         query = exchange.query
-        page = await self._registry.catalogue.repositories(LAST.read(query) or "", SIZE.read(query))
+        page = await self._registry.catalogue.repositories(
+            LAST.read(query) or "", SIZE.read(query), exchange.admitted.sight
+        )
         entries = [{"name": name} for name in page.entries]
         return json_answer({"repositories": entries, "next": page.entries[-1] if page.more else None})
 

@@ -7,6 +7,7 @@ from entrepot.oci.errors import ReadOnly, RouteUnknown, Unsupported
 from entrepot.web.api.operations import Method, Operation, find_place
 from entrepot.web.api.origins import Origins
 from entrepot.web.api.parameters import require_known
+from entrepot.web.doors import Doors
 from entrepot.web.exchange import Exchange, answer_options
 from entrepot.web.outgoing import Outgoing, too_many
 
@@ -19,7 +20,8 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class JsonApi:
     """All operations of the JSON API."""
 
-    def __init__(self, operations: Sequence[Operation], origins: Origins, *, readonly: bool) -> None:
+    def __init__(self, operations: Sequence[Operation], doors: Doors, origins: Origins, *, readonly: bool) -> None:
+        self._doors = doors
         self._paths = _by_path(operations)
         self._origins = origins
         self._readonly = readonly
@@ -40,6 +42,8 @@ class JsonApi:
         operation = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
         if operation is None:
             raise Unsupported(f"{exchange.method} is not for this path", headers={"Allow": ", ".join(allowed)})
+        if operation.needs is not None:
+            await self._doors.admit(exchange, operation.needs(place), basic_only=True)
         if operation.changes:
             self._require_change(exchange)
         require_known(exchange.query, operation.query)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from entrepot.registry.registry import Registry
 from entrepot.registry.trash import NEWEST, Move
 from entrepot.web.api.moments import write_moment
-from entrepot.web.api.operations import REPOSITORY, Operation, Place
+from entrepot.web.api.operations import REPOSITORY, Operation, Place, to_delete, to_pull
 from entrepot.web.api.parameters import PURGE, SIZE, Cursor, TagText
 from entrepot.web.api.repositories import answer_deletion
 from entrepot.web.exchange import Answer, Exchange, json_answer
@@ -29,6 +29,7 @@ class TagPages:
                 method="GET",
                 path=f"{REPOSITORY}/-/tags",
                 handler=self.list,
+                needs=to_pull,
                 key="listTags",
                 summary="Tags by name, bytewise, with what they point to",
                 answer="Tags",
@@ -39,6 +40,7 @@ class TagPages:
                 method="DELETE",
                 path=f"{REPOSITORY}/-/tags/{{tag}}",
                 handler=self.delete_tag,
+                needs=to_delete,
                 key="deleteTag",
                 summary="Delete a tag; a manifest that nothing else keeps alive goes to the trash",
                 answer="Deleted",
@@ -50,6 +52,7 @@ class TagPages:
                 method="GET",
                 path=f"{REPOSITORY}/-/tags/{{tag}}/history",
                 handler=self.list_moves,
+                needs=to_pull,
                 key="listMoves",
                 summary="Every move of a tag, the newest first",
                 answer="Moves",
@@ -60,6 +63,7 @@ class TagPages:
                 method="DELETE",
                 path=f"{REPOSITORY}/-/manifests/{{digest}}",
                 handler=self.delete_manifest,
+                needs=to_delete,
                 key="deleteManifest",
                 summary="Delete a manifest with all tags that point to it",
                 answer="Deleted",

@@ -11,7 +11,7 @@ from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.registry import Registry
 from entrepot.registry.trash import Restored, Trashed
 from entrepot.web.api.moments import write_moment
-from entrepot.web.api.operations import REPOSITORY, Operation, Place
+from entrepot.web.api.operations import REPOSITORY, Operation, Place, to_pull, to_push
 from entrepot.web.api.parameters import SIZE, DigestText
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
@@ -43,6 +43,7 @@ class TrashPages:
                 method="GET",
                 path=f"{REPOSITORY}/-/trash",
                 handler=self.list,
+                needs=to_pull,
                 key="listTrash",
                 summary="Deleted manifests that can be restored, by digest",
                 answer="Trash",
@@ -53,6 +54,7 @@ class TrashPages:
                 method="POST",
                 path=f"{REPOSITORY}/-/restore",
                 handler=self.restore,
+                needs=to_push,
                 key="restore",
                 summary="Bring back a tag, a manifest, or all that was last deleted from the repository",
                 answer="Restored",

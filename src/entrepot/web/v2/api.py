@@ -7,13 +7,15 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import ReadOnly, Unsupported
 from entrepot.oci.names import RepositoryName, parse_reference
 from entrepot.registry.registry import Registry
+from entrepot.web.doors import Doors
 from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
 from entrepot.web.locations import Locations
 from entrepot.web.outgoing import Outgoing, too_many
 from entrepot.web.v2 import blobs, manifests
 from entrepot.web.v2.lists import ListPages
+from entrepot.web.v2.needs import find_needs
 from entrepot.web.v2.routes import Kind, Route
-from entrepot.web.v2.uploads import UploadPages
+from entrepot.web.v2.uploads import UploadPages, find_upload
 
 METHODS: dict[Kind, tuple[str, ...]] = {
     "base": ("GET", "HEAD"),
@@ -30,10 +32,11 @@ METHODS: dict[Kind, tuple[str, ...]] = {
 class Api:
     """The distribution API over one registry."""
 
-    def __init__(self, registry: Registry, locations: Locations) -> None:
+    def __init__(self, registry: Registry, doors: Doors, locations: Locations) -> None:
         self._registry = registry
+        self._doors = doors
         self._locations = locations
-        self._uploads = UploadPages(registry, locations)
+        self._uploads = UploadPages(registry, doors, locations)
         self._lists = ListPages(registry, locations)
         self._outgoing = Outgoing()
         self._large = asyncio.Semaphore(manifests.LARGE_AT_ONCE)
@@ -43,6 +46,9 @@ class Api:
         if exchange.method == "OPTIONS":
             return await exchange.answer(answer_options(METHODS[route.kind]))
         self._require_method(exchange.method, route.kind)
+        upload = find_upload(route.tail) if route.kind == "upload" else None
+        await self._doors.admit(exchange, find_needs(exchange.method, route), upload=upload)
+        self._require_writable(exchange.method)
         if route.kind == "blobs" and exchange.method != "DELETE":
             name, digest = RepositoryName.parse(route.name), Digest.parse(route.tail)
             return await blobs.get(exchange, self._registry, name, digest)
@@ -59,6 +65,8 @@ class Api:
         allowed = METHODS[kind]
         if method not in allowed:
             raise Unsupported(f"{method} is not for this endpoint", headers={"Allow": ", ".join(allowed)})
+
+    def _require_writable(self, method: str) -> None:
         if self._registry.settings.readonly and method not in {"GET", "HEAD"}:
             raise ReadOnly
 
@@ -98,4 +106,4 @@ class Api:
             case "DELETE":
                 return await self._uploads.delete(name, tail)
             case _:
-                return await self._uploads.get(name, tail)
+                return await self._uploads.get(exchange, name, tail)

@@ -39,7 +39,9 @@ class ListPages:
         if limit is not None and limit > maximum:
             raise PaginationNumberInvalid({"n": limit, "maximum": maximum})
         limit = min(CATALOG_PAGE, maximum) if limit is None else limit
-        page = await self._registry.catalogue.repositories(exchange.query.get("last", ""), limit)
+        page = await self._registry.catalogue.repositories(
+            exchange.query.get("last", ""), limit, exchange.admitted.sight
+        )
         headers = {}
         if page.more:
             headers["Link"] = self._locations.next_page("/v2/_catalog", last=page.entries[-1], n=limit)

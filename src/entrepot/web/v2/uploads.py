@@ -8,6 +8,7 @@ resumed, where the client was told the upload's id.
 from uuid import UUID
 
 from entrepot.oci import media
+from entrepot.oci.access import PULL, to_repository
 from entrepot.oci.digests import Digest, parse_algorithm
 from entrepot.oci.errors import (
     BlobUploadInvalid,
@@ -20,6 +21,7 @@ from entrepot.oci.names import RepositoryName
 from entrepot.oci.ranges import ContentRange, parse_content_range
 from entrepot.registry.registry import Registry
 from entrepot.registry.uploads import Receiver
+from entrepot.web.doors import STATE, Doors
 from entrepot.web.exchange import Answer, Exchange
 from entrepot.web.locations import Locations
 
@@ -27,8 +29,9 @@ from entrepot.web.locations import Locations
 class UploadPages:
     """The endpoints of uploads."""
 
-    def __init__(self, registry: Registry, locations: Locations) -> None:
+    def __init__(self, registry: Registry, doors: Doors, locations: Locations) -> None:
         self._registry = registry
+        self._doors = doors
         self._locations = locations
 
     async def post(self, exchange: Exchange, name: RepositoryName) -> Answer:
@@ -42,7 +45,8 @@ class UploadPages:
         if digest is not None:
             return await self._post_whole(exchange, name, digest)
         algorithm = parse_algorithm(query.get("digest-algorithm") or "sha256")
-        return self._accepted(name, await self._registry.uploads.start(name, algorithm), 0)
+        upload = await self._registry.uploads.start(name, algorithm)
+        return self._accepted(name, upload, 0, self._doors.seal(upload, exchange.admitted))
 
     async def _post_whole(self, exchange: Exchange, name: RepositoryName, digest: Digest) -> Answer:
         """All in one step. What breaks off is forgotten: nobody was told the upload's id, so nobody could go on."""
@@ -56,11 +60,11 @@ class UploadPages:
                 raise
         return self._created(name, digest)
 
-    async def get(self, name: RepositoryName, tail: str) -> Answer:
+    async def get(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         """How far the upload is."""
         upload = _parse_upload(tail)
         offset = await self._registry.uploads.offset(name, upload)
-        return Answer(204, self._progress(name, upload, offset))
+        return Answer(204, self._progress(name, upload, offset, exchange.query.get(STATE, "")))
 
     async def patch(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         """The next bytes."""
@@ -70,7 +74,7 @@ class UploadPages:
         async with self._registry.uploads.receive(name, upload, at) as writer:
             await _receive(exchange, writer, at)
             offset = writer.offset
-        return self._accepted(name, upload, offset)
+        return self._accepted(name, upload, offset, exchange.query.get(STATE, ""))
 
     async def put(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         """The last bytes, where there are any, and the digest of all."""
@@ -92,24 +96,26 @@ class UploadPages:
         return Answer(204, {"Docker-Upload-UUID": str(upload)})
 
     async def _mount(self, exchange: Exchange, name: RepositoryName) -> Digest | None:
-        """What cannot be mounted becomes an upload, as clients expect."""
+        """What cannot be mounted becomes an upload, as clients expect; what may not be pulled is as if not there."""
         digest, source = exchange.query["mount"], exchange.query.get("from")
         try:
             wanted = Digest.parse(digest)
             origin = RepositoryName.parse(source) if source else None
         except (DigestInvalid, NameInvalid):
             return None
+        if origin is not None and exchange.admitted.allows(to_repository(origin, PULL)) is None:
+            return None
         return wanted if await self._registry.blobs.mount(name, wanted, origin, exchange.caller()) else None
 
     def _created(self, name: RepositoryName, digest: Digest) -> Answer:
         return Answer(201, {"Location": self._locations.blob(name, digest), "Docker-Content-Digest": digest})
 
-    def _accepted(self, name: RepositoryName, upload: UUID, offset: int) -> Answer:
-        return Answer(202, self._progress(name, upload, offset))
+    def _accepted(self, name: RepositoryName, upload: UUID, offset: int, state: str) -> Answer:
+        return Answer(202, self._progress(name, upload, offset, state))
 
-    def _progress(self, name: RepositoryName, upload: UUID, offset: int) -> dict[str, str]:
+    def _progress(self, name: RepositoryName, upload: UUID, offset: int, state: str) -> dict[str, str]:
         return {
-            "Location": self._locations.upload(name, upload),
+            "Location": self._locations.upload(name, upload, state),
             "Docker-Upload-UUID": str(upload),
             "Range": f"0-{max(offset - 1, 0)}",
         }
@@ -145,11 +151,17 @@ def _require_octets(exchange: Exchange) -> None:
         raise BlobUploadInvalid(f"Content-Type of a chunk is {media.OCTET_STREAM}, not {content_type!r}")
 
 
-def _parse_upload(text: str) -> UUID:
+def find_upload(text: str) -> UUID | None:
+    """The upload's id, where ``text`` is one."""
     try:
         upload = UUID(text)
     except ValueError:
-        upload = None
-    if upload is None or str(upload) != text:
+        return None
+    return upload if str(upload) == text else None
+
+
+def _parse_upload(text: str) -> UUID:
+    upload = find_upload(text)
+    if upload is None:
         raise BlobUploadUnknown(f"{text[:60]!r} is no upload of this registry")
     return upload

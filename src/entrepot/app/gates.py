@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which gate a configuration asks for."""
+
+from entrepot.auth.gate import Gate, OpenGate
+from entrepot.auth.settings import AuthSettings
+from entrepot.index.index import Index
+from entrepot.oci.errors import Unavailable
+from entrepot.telemetry.logs import Logger
+
+
+async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> None:
+    """Once before the first worker: what must be there, such as a first account. Raises ``Unavailable``."""
+    open_gate(settings, index, log)
+
+
+def open_gate(settings: AuthSettings, index: Index, log: Logger) -> Gate:
+    """The gate of one worker. Raises ``Unavailable`` with what to do."""
+    match settings:
+        case None:
+            return OpenGate()
+        case _:
+            raise Unavailable(f"{type(settings).__name__} has no gate yet")

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which repositories somebody sees: a value that the auth room makes and lists are filtered by."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """``patterns``: ids of patterns of which one must match a repository's name; None: all repositories are seen."""
+
+    patterns: frozenset[int] | None
+
+
+EVERYTHING = Sight(None)
+
+NOTHING = Sight(frozenset())
