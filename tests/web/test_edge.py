@@ -40,7 +40,7 @@ class Caller:
             Api(registry, doors, Locations(settings)),
             Search(registry, doors),
             join_api(registry, doors, settings),
-            Pages(self.board, registry.catalogue),
+            Pages(self.board, registry.catalogue, None),
         )
         log = configure_logs(LogSettings())
         self._edge = Edge(registry, parts, doors, settings, self.board, self.metrics, None, log)
