@@ -26,6 +26,7 @@ _BY_SCRIPT = "bash tests/support/install-peers"
 _PACKAGES = {
     "buildah": "buildah",
     "busybox": "busybox-static",
+    "curl": "curl",
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
@@ -33,12 +34,14 @@ _PACKAGES = {
     "ip": "iproute2",
     "nginx": "nginx",
     "nsenter": "util-linux",
+    "openssl": "openssl",
     "pg_dump": "postgresql",
     "podman": "podman",
     "postgres": "postgresql",
     "setpriv": "util-linux",
     "skopeo": "skopeo",
     "strace": "strace",
+    "unshare": "util-linux",
     "wrk": "wrk",
 }
 _GO_TOOLS = {"crane", "oras", "regctl", "conformance"}
