@@ -81,8 +81,8 @@ def test_hosts(host: str) -> None:
         "a:",
         "[a;b]",
         "ä",
-    ]
-    + ["x" * 300, "a:123456", "a\n", "a&b", "a|b", "a>b", "${IFS}", "a\\b", "%2e%2e", "user@a"],
+        *("x" * 300, "a:123456", "a\n", "a&b", "a|b", "a>b", "${IFS}", "a\\b", "%2e%2e", "user@a"),
+    ],
 )
 def test_no_hosts(host: str) -> None:
     """What a shell or a path would take for something else is no host, and no script is written for it."""
