@@ -16,7 +16,7 @@ FILES = Path(__file__).with_name("files")
 STOPPED = {
     "debian-package.yml": ["auth.htpasswd"],
     "s3.yml": ["storage.s3"],
-    "htpasswd-tls.yml": ["auth.htpasswd", "http.tls"],
+    "htpasswd-tls.yml": ["auth.htpasswd"],
     "token-policy.yml": ["auth.token", "policy"],
     "proxy.yml": ["proxy"],
     "cloudfront.yml": ["middleware.storage[0]"],
