@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from support import programs
 from support.daemons import Daemon
+from support.registries import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ class Box:
         self._hosts = hosts
         self.home = Path(tempfile.mkdtemp(prefix="ep-box-"))
         self._keeper = Daemon("box", self.home / "box.log")
+        self._daemons: list[Daemon] = []
 
     def __enter__(self) -> Self:
         for name in ("top", "root"):
@@ -50,6 +52,9 @@ class Box:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        for daemon in reversed(self._daemons):
+            if daemon.running:
+                daemon.stop()
         self._keeper.kill()
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -69,6 +74,29 @@ class Box:
     ) -> str:
         """Run it to its end in the box; see `programs.run`."""
         return programs.run(self.inside(command, cwd=cwd), stdin=stdin, env=env, fails=fails)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        ready: Sequence[str],
+        *,
+        cwd: str | Path = "/",
+        env: Mapping[str, str] | None = None,
+        seconds: float = 60,
+    ) -> Daemon:
+        """Run it in the box until the box goes; returns when the command `ready` succeeds."""
+        daemon = Daemon(name, self.home / f"{name.replace(' ', '-')}.log")
+        self._daemons.append(daemon)
+        daemon.start(self.inside(command, cwd=cwd), env={**clean_environment(), **(env or {})})
+        daemon.await_ready(lambda: not programs.fails_quietly(self.inside(ready)), seconds=seconds)
+        return daemon
+
+    def start_docker(self) -> Daemon:
+        """A docker engine as people have it: its socket, its certs.d and its daemon.json where they always are."""
+        modest = ["--storage-driver", "vfs", "--iptables=false", "--ip-masq=false", "--bridge=none"]
+        places = ["--data-root", "/run/docker-data", "--exec-root", "/run/docker-exec", "--pidfile", "/run/docker.pid"]
+        return self.start("dockerd", [programs.find("dockerd"), *places, *modest], ["docker", "version"])
 
     def write(self, path: str, content: str | bytes, *, mode: str = "644") -> None:
         """A file of the box, with the directories above it."""
