@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from entrepot.auth.audit import Audit
 from entrepot.auth.challenges import challenge_basic, refuse
 from entrepot.auth.credentials import Basic, Unusable, parse_credentials
 from entrepot.auth.gate import Admission, Approach
@@ -37,8 +38,11 @@ class HtpasswdGate:
 
     background: Sequence[Callable[[], Awaitable[None]]] = ()
 
-    def __init__(self, settings: HtpasswdSettings, log: Logger, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: HtpasswdSettings, audit: Audit, log: Logger, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._challenge = challenge_basic(settings.realm)
+        self._audit = audit
         self._log = log
         self._now = now
         self._users = Watched([settings.path], partial(self._read, settings.path), NOBODY, log, now)
@@ -46,6 +50,9 @@ class HtpasswdGate:
         self._seen = Remembered[_Seen](now)
 
     def recall(self, approach: Approach, _need: Access) -> Admission | None:
+        return self._recall(approach)
+
+    def _recall(self, approach: Approach) -> Admission | None:
         if not approach.authorization or not self._users.is_fresh():
             return None
         seen = self._seen.find(self._seen.name(approach.authorization))
@@ -53,21 +60,33 @@ class HtpasswdGate:
             return None
         return seen.admission
 
-    async def admit(self, approach: Approach, _needs: Sequence[Access]) -> Admission:
+    async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
+        remembered = self._recall(approach)
+        if remembered is not None:
+            return remembered
         credentials = parse_credentials(approach.authorization)
         if not isinstance(credentials, Basic):
             raise refuse(self._challenge, credentials.reason if isinstance(credentials, Unusable) else None)
         users = await self._users.refresh()
         self._guard.dummy = users.dummy
         user, password, stored = credentials.user, credentials.password, users.hashes.get(credentials.user)
-        if not await self._guard.check(user, password, stored, approach.address):
+        known = stored is not None and self._guard.recall(user, password, stored)
+        right = known or await self._guard.check(user, password, stored, approach.address)
+        if not right or stored is None:
+            why = "no such user" if stored is None else "wrong password"
+            self._audit.refused(user, approach.address, why, " ".join(map(str, needs)))
             raise refuse(self._challenge, "no such user, or another password")
+        if not known:
+            self._audit.login(user, approach.address, "password")
+        return self._remember(approach.authorization or "", user, stored)
+
+    def _remember(self, header: str, user: str, stored: str) -> Admission:
+        name = self._seen.name(header)
+        seen = self._seen.find(name)
+        if seen is not None and seen.stored == stored:  # not anew: what is in use must be hashed again some time, too
+            return seen.admission
         admission = Admission(user, allows=_allow, rule=RULE)
-        if stored is not None and approach.authorization:
-            name = self._seen.name(approach.authorization)
-            seen = self._seen.find(name)
-            if seen is None or seen.stored != stored:  # else one that is in use would never be hashed again
-                self._seen.add(name, _Seen(user, stored, admission), self._now() + SECONDS)
+        self._seen.add(name, _Seen(user, stored, admission), self._now() + SECONDS)
         return admission
 
     def seal(self, _upload: UUID, _admission: Admission) -> str:

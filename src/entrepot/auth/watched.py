@@ -2,6 +2,7 @@
 """Files that may change while the registry runs: read again when they did, kept as they were when they broke."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class Watched(Generic[Content]):
         self._content = nothing
         self._before: Content | None = None
         self._signature: Signature = ()
-        self._looked = -EVERY
+        self._looked = -math.inf
         self._reading: asyncio.Task[None] | None = None
 
     @property
