@@ -48,7 +48,7 @@ class Caller:
     async def ask(self, method: str, path: str) -> tuple[int, bytes]:
         """Status and body of the answer."""
         sent: list[Message] = []
-        scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
+        scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", b"r")], "query_string": b""}
 
         async def receive() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}

@@ -15,7 +15,7 @@ async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> Non
 
 
 def open_gate(settings: AuthSettings, index: Index, audit: Audit, log: Logger) -> Gate:
-    """The gate of one worker; ``audit`` is told who comes in and who does not. Raises ``Unavailable`` with what to do."""
+    """The gate of one worker; ``audit`` is told who comes in or not. Raises ``Unavailable`` with what to do."""
     match settings:
         case None:
             return OpenGate()
