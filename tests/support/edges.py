@@ -54,7 +54,7 @@ class EdgeUnderTest:
             Api(registry, doors, Locations(settings)),
             Search(registry, doors),
             self._api,
-            Pages(self.board, registry.catalogue),
+            Pages(self.board, registry.catalogue, None),
         )
         log = configure_logs(LogSettings())
         self._edge = Edge(registry, parts, doors, settings, self.board, self.metrics, None, log)
