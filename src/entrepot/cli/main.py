@@ -8,6 +8,7 @@ from entrepot.cli.config import config_group
 from entrepot.cli.fsck import fsck
 from entrepot.cli.gc import gc_group
 from entrepot.cli.index import index_group
+from entrepot.cli.init import init
 from entrepot.cli.restore import restore
 from entrepot.cli.retention import retention_group
 from entrepot.cli.serve import serve
@@ -20,6 +21,7 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(init)
 main.add_command(config_group)
 main.add_command(index_group)
 main.add_command(fsck)
