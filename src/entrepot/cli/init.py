@@ -3,7 +3,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ import click
 from entrepot.certificates import issuing
 from entrepot.certificates.examining import Unservable
 from entrepot.certificates.names import parse_name, split_port
-from entrepot.certificates.trusting import is_authority, join_port
+from entrepot.certificates.trusting import join_port
 from entrepot.config.load import OWN_PATH
 
 PORT = 5000
@@ -64,7 +64,8 @@ def init(hosts: tuple[str, ...], *, if_absent: bool, docker: bool | None) -> Non
         authority = issuing.make_authority(certificate.parent)
         issuing.issue_certificate(authority, known, certificate, key)
         OWN_PATH.write_text(_configure(hosts, port, certificate, key), encoding="utf-8")
-        trusted = list(_trust(authority, [join_port(host, port) for host in known], docker))
+        wanted = os.geteuid() == 0 and shutil.which("docker") is not None if docker is None else docker
+        trusted = _trust(authority, [join_port(host, port) for host in known]) if wanted else []
     except (OSError, Unservable) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {OWN_PATH}, and a certificate in {certificate.parent} for {', '.join(known)}")
@@ -106,14 +107,9 @@ def _quote(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _trust(authority: issuing.Authority, known: Iterable[str], asked: bool | None) -> Iterable[Path]:
-    if asked is None and (os.geteuid() != 0 or shutil.which("docker") is None):
-        return
-    if asked is False:
-        return
-    for host in known:
-        if is_authority(host):
-            path = DOCKER / host / "ca.crt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            issuing.write_file(path, authority.pem, 0o644)
-            yield path
+def _trust(authority: issuing.Authority, known: Sequence[str]) -> list[Path]:
+    paths = [DOCKER / host / issuing.AUTHORITY_CERTIFICATE for host in known]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        issuing.write_file(path, authority.pem, 0o644)
+    return paths
