@@ -3,10 +3,15 @@
 
 from entrepot.auth.audit import Audit, NoAudit
 from entrepot.auth.gate import Gate, OpenGate
-from entrepot.auth.settings import AuthSettings
+from entrepot.auth.settings import AccountsSettings, AuthSettings
 from entrepot.index.index import Index
 from entrepot.oci.errors import Unavailable
 from entrepot.telemetry.logs import Logger
+
+
+def find_proxyheader(settings: AuthSettings) -> str:
+    """The header in which a trusted proxy says who was signed in; "" for none."""
+    return settings.proxyheader if isinstance(settings, AccountsSettings) else ""
 
 
 async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> None:
