@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What processes notice while they serve that an operator should set right: each told once, and kept to be asked for."""
+"""What processes notice while they serve that an operator should set right: told once, and kept to be asked for."""
 
 import contextlib
 import json

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What proxies in front say of a request, and what of it is believed (``http.trustedproxies``, compat.md 3.9).
 
-With trusted proxies their headers count, and nobody else's. Where the configuration is silent, scheme and host are
-taken from loopback and private addresses, because registries behind nginx rely on that, and the client's address from
-nobody: who may do what can depend on it, and the event that names it has to be true.
+With trusted proxies their headers count, and nobody else's. Where the configuration is silent, scheme and host come
+from loopback and private addresses, because registries behind nginx rely on it, and the client's address from nobody:
+who may do what can depend on it, and the event that names it has to be true.
 """
 
 import re
