@@ -19,6 +19,11 @@ SECRET = "upload secret"  # noqa: S105 - the key of ``kept`` under which it stan
 """Seals the addresses of uploads."""
 
 
+def find_proxyheader(settings: AuthSettings) -> str:
+    """The header in which a trusted proxy says who was signed in; "" for none."""
+    return settings.proxyheader if isinstance(settings, AccountsSettings) else ""
+
+
 async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> None:
     """Once before the first worker: what must be there, such as a first account. Raises ``Unavailable``."""
     match settings:

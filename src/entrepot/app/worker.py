@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from entrepot.app.certificates import Served
-from entrepot.app.gates import open_gate
+from entrepot.app.gates import find_proxyheader, open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
@@ -18,7 +18,9 @@ from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.telemetry.notices import Notices
 from entrepot.web.api.joining import join_api
+from entrepot.web.doctor import ProxyDoctor
 from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, announce, flush_access_log, snapshot_metrics
@@ -43,7 +45,8 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
         events = settings.registry.events
         trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
         gate = open_gate(settings.auth, index, trail, log)
-        doors = Doors(gate, settings.http)
+        doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
+        doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
         parts = Parts(
             Api(registry, doors, Locations(settings.http)),
             Search(registry, doors),
