@@ -23,6 +23,7 @@ from entrepot.index.outbox import Outbox
 from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
@@ -73,6 +74,7 @@ def statements(path: Path) -> dict[str, Statement]:
             Ages(engine),
             Untagged(engine, kinship, trash),
             Forecasts(engine, kinship),
+            SigningKeys(engine),
         )
         found: dict[str, Statement] = {}
         for owner in owners:

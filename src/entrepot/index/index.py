@@ -31,6 +31,7 @@ from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
@@ -94,6 +95,7 @@ class Index:
     audit: Audit
     outbox: Outbox
     kept: Kept
+    signing: SigningKeys
     holder: Holder
     same_file: Callable[[], None]
 
@@ -142,6 +144,7 @@ def open_index(
             audit=Audit(engine),
             outbox=Outbox(engine),
             kept=Kept(engine),
+            signing=SigningKeys(engine),
             holder=holder,
             same_file=engine.check,
         )

@@ -237,5 +237,15 @@ EVENT_ENDPOINTS = Table(
     sqlite_with_rowid=False,
 )
 
-KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS)
+SIGNING_KEYS = Table(
+    "signing_keys",
+    METADATA,
+    Column("purpose", NAME, primary_key=True),
+    Column("key", NAME, nullable=False),
+    Column("certificate", NAME, nullable=False),
+    Column("made_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS, SIGNING_KEYS)
 """Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""
