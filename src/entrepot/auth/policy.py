@@ -50,7 +50,7 @@ class Policy:
         raise NotImplementedError
 
     def find_permitted(self, person: Person, access: Access, address: str) -> frozenset[str]:
-        """The actions of ``access`` that are allowed. Of ``*`` those of the three that are; ``*`` too, with all three."""
+        """The actions of ``access`` that are allowed. Of ``*`` those of the three that are, and it itself with all."""
         raise NotImplementedError
 
     def find_sight(self, person: Person, address: str) -> Sight:
