@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from entrepot.app.gates import open_gate
+from entrepot.app.gates import find_proxyheader, find_token_service, open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
@@ -22,6 +22,7 @@ from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
+from entrepot.web.tokens import TokenPages
 from entrepot.web.v1 import Search
 from entrepot.web.v2.api import Api
 
@@ -41,12 +42,14 @@ def run_worker(shared: Shared, number: int) -> None:
         events = settings.registry.events
         trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
         gate = open_gate(settings.auth, index, trail, log)
-        doors = Doors(gate, settings.http)
+        tokens = find_token_service(gate)
+        doors = Doors(gate, settings.http, find_proxyheader(settings.auth))
         parts = Parts(
             Api(registry, doors, Locations(settings.http)),
             Search(registry, doors),
             join_api(registry, doors, settings.http),
             Pages(shared.board, registry.catalogue),
+            None if tokens is None else TokenPages(tokens, doors),
         )
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
         background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory), *gate.background]

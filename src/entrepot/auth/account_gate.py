@@ -11,6 +11,7 @@ from functools import partial
 from typing import Literal
 from uuid import UUID
 
+from entrepot.auth.audit import Audit
 from entrepot.auth.bearers import GRACE, Bearers
 from entrepot.auth.challenges import Fault, build_realm, challenge_basic, challenge_bearer, refuse
 from entrepot.auth.credentials import Basic, Bearer, Unusable, parse_credentials
@@ -22,9 +23,9 @@ from entrepot.auth.policy import Book, Policy
 from entrepot.auth.proxied import Proxied
 from entrepot.auth.seals import Seals
 from entrepot.auth.settings import TOKEN_PATH, AccountsSettings
+from entrepot.auth.token_service import TokenService
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
-from entrepot.auth.witness import LoginWitness
 from entrepot.oci.access import Access
 from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 
@@ -32,7 +33,7 @@ _Scheme = Literal["bearer", "basic"]
 
 
 class AccountGate:
-    """Of one worker. Not to be used by several threads."""
+    """Of one worker. Not to be used by several threads. ``tokens`` gives out what is taken here."""
 
     def __init__(
         self,
@@ -43,7 +44,8 @@ class AccountGate:
         proxied: Proxied,
         seals: Seals,
         uses: Uses,
-        witness: LoginWitness,
+        tokens: TokenService,
+        audit: Audit,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -53,7 +55,8 @@ class AccountGate:
         self._proxied = proxied
         self._seals = seals
         self._uses = uses
-        self._witness = witness
+        self.tokens = tokens
+        self._audit = audit
         self._now = now
         self._memo = Memo()
 
@@ -155,7 +158,7 @@ class AccountGate:
             account = await self._book.account(token.subject) if token.subject else None
             return self._bearers.find_visitor(token, account, grace=self._find_grace(token, approach))
         except InvalidToken as error:
-            self._witness.refused("", approach.address, "invalid token", " ".join(map(str, needs)))
+            self._audit.refused("", approach.address, "invalid token", " ".join(map(str, needs)))
             raise self._ask(approach, needs, "bearer", "invalid_token", str(error)) from error
 
     def _find_grace(self, token: AccessToken, approach: Approach) -> float:
@@ -169,7 +172,7 @@ class AccountGate:
         if visitor is STRANGER:
             return self._ask(approach, needs)
         wanted = " ".join(map(str, needs))
-        self._witness.refused(visitor.person.name, approach.address, "no rule allows it", wanted)
+        self._audit.refused(visitor.person.name, approach.address, "no rule allows it", wanted)
         if visitor.token is None:
             return Denied(f"no rule allows {visitor.person.name!r} {wanted} from {approach.address}")
         return self._ask(approach, needs, "bearer", "insufficient_scope")

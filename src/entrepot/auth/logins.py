@@ -2,22 +2,18 @@
 """Finds out whose name and password somebody sends: people's are hashed slowly, robots' tokens are not."""
 
 import asyncio
-import hashlib
-import hmac
 import time
 from collections.abc import Callable
 
+from entrepot.auth.audit import Audit
 from entrepot.auth.credentials import Basic
+from entrepot.auth.generated import is_token, verify_token
 from entrepot.auth.guard import Guard
 from entrepot.auth.passwords import hash_password, needs_rehash
 from entrepot.auth.policy import Book
 from entrepot.auth.standing import find_bar
-from entrepot.auth.witness import LoginWitness
 from entrepot.index.directory import Account, Directory
 from entrepot.oci.errors import Unavailable
-
-ROBOT_SCHEME = "sha256:"
-"""Before the hash of a robot's token: it is random and long, so that nobody can guess it and no hash must be slow."""
 
 
 class LoginRefused(Exception):
@@ -32,13 +28,13 @@ class Logins:
         directory: Directory,
         book: Book,
         guard: Guard,
-        witness: LoginWitness,
+        audit: Audit,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._book = book
         self._guard = guard
-        self._witness = witness
+        self._audit = audit
         self._now = now
 
     def recall(self, sent: Basic) -> Account | None:
@@ -46,8 +42,8 @@ class Logins:
         account = self._book.recall(sent.user)
         if account is None or find_bar(account, self._now()) is not None:
             return None
-        if account.secret.startswith(ROBOT_SCHEME):
-            return account if _fits_robot(account.secret, sent.password) else None
+        if is_token(account.secret):
+            return account if verify_token(account.secret, sent.password) else None
         return account if account.secret and self._guard.recall(sent.user, sent.password, account.secret) else None
 
     async def check(self, sent: Basic, address: str) -> Account:
@@ -58,37 +54,34 @@ class Logins:
         """
         known = self.recall(sent)
         if known is not None:
+            if known.kind == "robot":
+                self._audit.login(known.name, address, "robot")
             return known
         account = await self._book.account(sent.user)
-        if account is not None and account.secret.startswith(ROBOT_SCHEME):
-            right = _fits_robot(account.secret, sent.password)
+        if account is not None and is_token(account.secret):
+            right = verify_token(account.secret, sent.password)
             if not right:
                 await self._guard.check(sent.user, sent.password, None, address)
         else:
             stored = account.secret if account is not None and account.secret else None
             right = await self._guard.check(sent.user, sent.password, stored, address)
         if account is None or not right:
-            self._witness.refused(sent.user, address, "wrong name or password", "")
+            self._audit.refused(sent.user, address, "wrong name or password", "")
             raise LoginRefused("the name or the password is wrong")
         bar = find_bar(account, self._now())
         if bar is not None:
-            self._witness.refused(sent.user, address, bar, "")
+            self._audit.refused(sent.user, address, bar, "")
             raise LoginRefused(bar)
         await self._renew(account, sent.password)
-        self._witness.login(account.name, address, "robot" if account.kind == "robot" else "password")
+        self._audit.login(account.name, address, "robot" if account.kind == "robot" else "password")
         return account
 
     async def _renew(self, account: Account, password: str) -> None:
         """Hash the password anew where that was done with parameters of another day."""
-        if account.secret.startswith(ROBOT_SCHEME) or not needs_rehash(account.secret):
+        if is_token(account.secret) or not needs_rehash(account.secret):
             return
         renewed = await asyncio.to_thread(hash_password, password)
         try:
             await self._directory.replace_secret(account.name, account.secret, renewed)
         except Unavailable:
             return  # the next login does it
-
-
-def _fits_robot(secret: str, sent: str) -> bool:
-    found = hashlib.sha256(sent.encode("utf-8", "surrogatepass")).hexdigest()
-    return hmac.compare_digest(secret.removeprefix(ROBOT_SCHEME), found)

@@ -4,19 +4,19 @@
 import time
 from collections.abc import Callable
 
+from entrepot.auth.audit import Audit
 from entrepot.auth.policy import Book, Person
 from entrepot.auth.standing import find_bar
 from entrepot.auth.visitors import Visitor
-from entrepot.auth.witness import LoginWitness
 from entrepot.oci.errors import Denied
 
 
 class Proxied:
     """Of one worker. Not to be used by several threads."""
 
-    def __init__(self, book: Book, witness: LoginWitness, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, book: Book, audit: Audit, now: Callable[[], float] = time.time) -> None:
         self._book = book
-        self._witness = witness
+        self._audit = audit
         self._now = now
 
     def recall(self, name: str) -> Visitor | None:
@@ -31,6 +31,6 @@ class Proxied:
             return Visitor(Person.signed_in(name))
         bar = find_bar(account, self._now())
         if bar is not None:
-            self._witness.refused(name, address, bar, "")
+            self._audit.refused(name, address, bar, "")
             raise Denied(bar)
         return Visitor.of(account)

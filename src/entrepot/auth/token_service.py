@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from entrepot.auth.audit import Audit
 from entrepot.auth.credentials import Basic, Unusable, parse_credentials
 from entrepot.auth.gate import Approach
 from entrepot.auth.issuing import NO_ACCOUNT, InvalidToken, Issued, Issuer, find_epoch
@@ -15,7 +16,6 @@ from entrepot.auth.settings import AccountsSettings
 from entrepot.auth.standing import find_bar
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
-from entrepot.auth.witness import LoginWitness
 from entrepot.index.directory import Account
 from entrepot.oci.access import CATALOG, REGISTRY, REPOSITORY, Access
 from entrepot.oci.errors import NameInvalid, RequestInvalid
@@ -61,7 +61,7 @@ class TokenService:
         logins: Logins,
         proxied: Proxied,
         uses: Uses,
-        witness: LoginWitness,
+        audit: Audit,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -70,7 +70,7 @@ class TokenService:
         self._logins = logins
         self._proxied = proxied
         self._uses = uses
-        self._witness = witness
+        self._audit = audit
         self._now = now
 
     @property
@@ -91,7 +91,7 @@ class TokenService:
         self._require_service(wanted)
         if approach.signed_in:
             visitor = await self._proxied.find(approach.signed_in, approach.address)
-            self._witness.login(visitor.person.name, approach.address, "proxy")
+            self._audit.login(visitor.person.name, approach.address, "proxy")
             return await self._give(wanted, visitor, approach.address)
         match parse_credentials(approach.authorization):
             case None:
@@ -115,14 +115,14 @@ class TokenService:
         try:
             token = self._issuer.read_refresh(sent.token)
         except InvalidToken as error:
-            self._witness.refused("", approach.address, "invalid refresh token", "")
+            self._audit.refused("", approach.address, "invalid refresh token", "")
             raise LoginRefused("the refresh token is not good or expired; log in again") from error
         account = await self._book.account(token.subject)
         bar = None if account is None else find_bar(account, self._now())
         if account is None or find_epoch(account) != token.epoch or bar is not None:
-            self._witness.refused(token.subject, approach.address, bar or "refresh token of another epoch", "")
+            self._audit.refused(token.subject, approach.address, bar or "refresh token of another epoch", "")
             raise LoginRefused(bar or "the account was changed since the refresh token was given out; log in again")
-        self._witness.login(account.name, approach.address, "refresh token")
+        self._audit.login(account.name, approach.address, "refresh token")
         return await self._give(wanted, Visitor.of(account), approach.address, account)
 
     def _require_service(self, wanted: Wanted) -> None:

@@ -11,6 +11,7 @@ from entrepot.cli.index import index_group
 from entrepot.cli.restore import restore
 from entrepot.cli.retention import retention_group
 from entrepot.cli.serve import serve
+from entrepot.cli.token import token_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,3 +27,4 @@ main.add_command(fsck)
 main.add_command(gc_group)
 main.add_command(restore)
 main.add_command(retention_group)
+main.add_command(token_group)

@@ -41,6 +41,10 @@ class Doors:
         """See ``Gate.seal``."""
         return self._gate.seal(upload, admission)
 
+    def describe(self, exchange: Exchange) -> Approach:
+        """How the request comes, for who lets it in without the gate: the token service."""
+        return self._approach(exchange.scope)
+
     def _approach(self, scope: Scope, upload: OpenUpload | None = None, *, basic_only: bool = False) -> Approach:
         return Approach(
             authorization=_only(scope, b"authorization"),
