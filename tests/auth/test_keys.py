@@ -126,7 +126,7 @@ def test_a_chain_comes_along(tmp_path: Path) -> None:
         ("good", "rubbish", "certificate is none"),
         ("good", "empty", "certificate is none"),
         ("weak", "weak", "1024 bits"),
-        ("odd curve", "odd curve", "secp256k1"),
+        ("odd curve", "odd curve", "on a curve"),
         ("missing", "good", "cannot be read"),
     ],
 )

@@ -14,11 +14,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
-    EllipticCurvePublicKey,
     generate_private_key,
 )
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -28,10 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from entrepot.auth.key_names import PublicKey, find_algorithms, find_libtrust_id
 from entrepot.oci.errors import Unavailable
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
-PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 NAME = "entrepot token service"
 """The common name of certificates that we make."""
@@ -40,8 +39,6 @@ YEARS = 20
 """For which they hold: other registries trust the certificate by a copy, which nobody wants to renew."""
 
 LEAST_RSA_BITS = 2048
-
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +61,10 @@ class SigningPair:
         private = _parse_key(key)
         chain = _parse_chain(certificates)
         public = private.public_key()
-        if _spki(public) != chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
+        if _write_public(public) != chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
             raise ValueError("the first certificate is not that of the key; its own comes first, then who signed it")
         x5c = tuple(base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in chain)
-        return cls(private, chain, _algorithm(private), find_libtrust_id(public), x5c)
+        return cls(private, chain, _choose_algorithm(private), find_libtrust_id(public), x5c)
 
     @property
     def public(self) -> PublicKey:
@@ -137,13 +134,7 @@ def make_pair(now: datetime | None = None) -> tuple[str, str]:
     return pem.decode(), certificate.public_bytes(Encoding.PEM).decode()
 
 
-def find_libtrust_id(public: PublicKey) -> str:
-    """Twelve groups of four letters over the SHA-256 of the key (compat.md 4.3)."""
-    letters = base64.b32encode(hashlib.sha256(_spki(public)).digest()[:30]).decode()
-    return ":".join(letters[at : at + 4] for at in range(0, len(letters), 4))
-
-
-def _spki(public: PublicKey) -> bytes:
+def _write_public(public: PublicKey) -> bytes:
     return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -167,15 +158,11 @@ def _parse_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     return chain
 
 
-def _algorithm(key: PrivateKey) -> str:
-    match key:
-        case RSAPrivateKey():
-            if key.key_size < LEAST_RSA_BITS:
-                raise ValueError(f"the RSA key has {key.key_size} bits; {LEAST_RSA_BITS} is the least that is safe")
-            return "RS256"
-        case EllipticCurvePrivateKey():
-            if key.curve.name not in _CURVES:
-                raise ValueError(f"the key is on the curve {key.curve.name}; P-256, P-384 and P-521 can sign tokens")
-            return _CURVES[key.curve.name]
-        case _:
-            return "EdDSA"
+def _choose_algorithm(key: PrivateKey) -> str:
+    """The one that goes with the key; of those for RSA the one that all know."""
+    if isinstance(key, RSAPrivateKey) and key.key_size < LEAST_RSA_BITS:
+        raise ValueError(f"the RSA key has {key.key_size} bits; {LEAST_RSA_BITS} is the least that is safe")
+    known = find_algorithms(key.public_key())
+    if not known:
+        raise ValueError("the key is on a curve that tokens are not signed with; P-256, P-384 and P-521 are")
+    return "RS256" if "RS256" in known else min(known)
