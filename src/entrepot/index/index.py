@@ -14,6 +14,7 @@ from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
+from entrepot.index.directory import Directory
 from entrepot.index.engine import Engine
 from entrepot.index.explanation import Explanations
 from entrepot.index.forecast import Forecasts
@@ -94,6 +95,7 @@ class Index:
     census: Census
     audit: Audit
     outbox: Outbox
+    directory: Directory
     kept: Kept
     signing: SigningKeys
     holder: Holder
@@ -143,6 +145,7 @@ def open_index(
             census=Census(engine),
             audit=Audit(engine),
             outbox=Outbox(engine),
+            directory=Directory(engine),
             kept=Kept(engine),
             signing=SigningKeys(engine),
             holder=holder,
