@@ -12,6 +12,7 @@ from entrepot.cli.init import init
 from entrepot.cli.restore import restore
 from entrepot.cli.retention import retention_group
 from entrepot.cli.serve import serve
+from entrepot.cli.token import token_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,3 +29,4 @@ main.add_command(fsck)
 main.add_command(gc_group)
 main.add_command(restore)
 main.add_command(retention_group)
+main.add_command(token_group)
