@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which gate a configuration asks for."""
 
+from entrepot.auth.audit import Audit, NoAudit
 from entrepot.auth.gate import Gate, OpenGate
 from entrepot.auth.settings import AuthSettings
 from entrepot.index.index import Index
@@ -10,11 +11,11 @@ from entrepot.telemetry.logs import Logger
 
 async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> None:
     """Once before the first worker: what must be there, such as a first account. Raises ``Unavailable``."""
-    open_gate(settings, index, log)
+    open_gate(settings, index, NoAudit(), log)
 
 
-def open_gate(settings: AuthSettings, index: Index, log: Logger) -> Gate:
-    """The gate of one worker. Raises ``Unavailable`` with what to do."""
+def open_gate(settings: AuthSettings, index: Index, audit: Audit, log: Logger) -> Gate:
+    """The gate of one worker; ``audit`` is told who comes in and who does not. Raises ``Unavailable`` with what to do."""
     match settings:
         case None:
             return OpenGate()

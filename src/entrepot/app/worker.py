@@ -9,6 +9,8 @@ from entrepot.app.gates import open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
+from entrepot.auth.audit import AuditTrail, write_audit
+from entrepot.index.envelopes import Source
 from entrepot.registry.pull_events import write_pull_events
 from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
@@ -36,7 +38,9 @@ def run_worker(shared: Shared, number: int) -> None:
         registry = join(storage, index, settings.registry)
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
-        gate = open_gate(settings.auth, index, log)
+        events = settings.registry.events
+        trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
+        gate = open_gate(settings.auth, index, trail, log)
         doors = Doors(gate, settings.http)
         parts = Parts(
             Api(registry, doors, Locations(settings.http)),
@@ -46,6 +50,8 @@ def run_worker(shared: Shared, number: int) -> None:
         )
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
         background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory), *gate.background]
+        if settings.auth is not None:
+            background.append(partial(write_audit, trail, log))
         if access is not None:
             background.append(partial(flush_access_log, access))
         if registry.pulls.counts is not None:
