@@ -4,10 +4,11 @@
 from collections.abc import Callable, Sequence
 
 from entrepot.auth.names import parse_comment
-from entrepot.index.directory import Account as Account  # the web room may not ask the index
-from entrepot.index.directory import ANONYMOUS, AccountKind, Directory
+from entrepot.index.directory import ANONYMOUS, Account, AccountKind, Directory
 from entrepot.oci.callers import Caller
-from entrepot.oci.errors import AccessUnknown, RequestInvalid
+from entrepot.oci.errors import AccessConflict, AccessUnknown
+
+__all__ = ["Account", "Accounts", "Tell"]
 
 Tell = Callable[[str, str, str], None]
 """Told of each change: who made it, from which address, and what it was, in words and without a secret."""
@@ -50,11 +51,11 @@ class Accounts:
         return account
 
     async def add(self, account: Account, caller: Caller) -> Account:
-        """Add an account. Raises ``RequestInvalid``, ``AccessConflict`` where the name is taken, by a user or a robot; ``AccessUnknown``
+        """Add an account. Raises ``AccessConflict`` where the name is taken, by a user or a robot; ``AccessUnknown``
         where a role is not there.
         """
         if account.name == ANONYMOUS:
-            raise RequestInvalid(f"{ANONYMOUS!r} stands for who has not signed in; take another name")
+            raise AccessConflict(f"{ANONYMOUS!r} stands for who has not signed in; take another name")
         await self._directory.add_account(account)
         roles = f" with {', '.join(account.roles)}" if account.roles else ""
         self.tell(account.name, f"added{roles}", caller)

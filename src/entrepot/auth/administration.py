@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that may be done with accounts and rules, joined of its nouns: commands and the JSON API do it through these."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entrepot.auth.accounts import Tell
@@ -24,6 +25,15 @@ class Administration:
     roles: Roles
     rules: Rules
     explainer: Explainer
+
+    async def find_holders(self) -> Mapping[str, Sequence[str]]:
+        """By role: the accounts that have it, users first. Raises ``Unavailable``."""
+        holders: dict[str, list[str]] = {}
+        for accounts in (self.users.accounts, self.robots.accounts):
+            for account in await accounts.all():
+                for role in account.roles:
+                    holders.setdefault(role, []).append(account.name)
+        return holders
 
 
 def join_administration(directory: Directory, settings: AccountsSettings, tell: Tell) -> Administration:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is there before anybody made anything: an administrator, since somebody must begin, and two roles of use to all."""
+"""What is there before anybody made anything: an administrator, since somebody must begin, and two roles for all."""
 
 import asyncio
 import contextlib

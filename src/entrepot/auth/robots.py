@@ -70,7 +70,7 @@ class Robots:
         """
         await self.accounts.find(name)
         token = make_token()
-        await self._directory.renew_secret(name, hash_token(token), find_end(time.time(), days))
+        await self._directory.set_secret(name, hash_token(token), find_end(time.time(), days))
         self.accounts.tell(name, "token renewed", caller)
         return await self.accounts.find(name), token
 

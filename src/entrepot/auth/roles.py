@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from entrepot.auth.accounts import Tell
 from entrepot.auth.names import parse_comment, parse_role_name
-from entrepot.index.directory import Directory
-from entrepot.index.directory import Role as Role  # the web room may not ask the index
+from entrepot.index.directory import Directory, Role
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import AccessUnknown
+
+__all__ = ["Role", "Roles"]
 
 
 class Roles:

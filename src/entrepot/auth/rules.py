@@ -7,11 +7,12 @@ from typing import Self
 
 from entrepot.auth.accounts import Tell
 from entrepot.auth.names import parse_actions, parse_comment, parse_network, parse_pattern, parse_subject
-from entrepot.index.directory import ADMINISTRATORS, ANONYMOUS, EVERYONE, Directory
-from entrepot.index.directory import Rule as Rule  # the web room may not ask the index
+from entrepot.index.directory import ADMINISTRATORS, ANONYMOUS, EVERYONE, Directory, Rule
 from entrepot.oci.access import write_actions
 from entrepot.oci.callers import Caller
-from entrepot.oci.errors import AccessUnknown, RequestInvalid
+from entrepot.oci.errors import AccessConflict, AccessUnknown
+
+__all__ = ["NewRule", "Rule", "Rules"]
 
 SHORT = {ANONYMOUS: f"role:{ANONYMOUS}", EVERYONE: f"role:{EVERYONE}"}
 """What may be written for a subject."""
@@ -62,11 +63,11 @@ class Rules:
 
     async def add(self, subject: str, new: NewRule, caller: Caller) -> Rule:
         """Holds on return. Raises ``RequestInvalid``; ``AccessUnknown`` where there is no such subject;
-        ``AccessConflict`` where the same rule is there.
+        ``AccessConflict`` where the same rule is there, or the subject may do everything anyway.
         """
         of = read_subject(subject)
         if of == f"role:{ADMINISTRATORS}":
-            raise RequestInvalid(f"{ADMINISTRATORS} may do everything already; a rule would say nothing")
+            raise AccessConflict(f"{ADMINISTRATORS} may do everything already; a rule would say nothing")
         rule = await self._directory.add_rule(of, new.pattern, new.network, new.actions, new.comment)
         self._tell(caller.actor, caller.address, f"rule {rule.id}: added for {of}: {new.words}")
         return rule
