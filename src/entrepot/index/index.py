@@ -14,6 +14,7 @@ from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
+from entrepot.index.directory import Directory
 from entrepot.index.engine import Engine
 from entrepot.index.explanation import Explanations
 from entrepot.index.forecast import Forecasts
@@ -93,6 +94,7 @@ class Index:
     census: Census
     audit: Audit
     outbox: Outbox
+    directory: Directory
     kept: Kept
     holder: Holder
     same_file: Callable[[], None]
@@ -141,6 +143,7 @@ def open_index(
             census=Census(engine),
             audit=Audit(engine),
             outbox=Outbox(engine),
+            directory=Directory(engine),
             kept=Kept(engine),
             holder=holder,
             same_file=engine.check,
