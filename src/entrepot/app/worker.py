@@ -9,7 +9,9 @@ from entrepot.app.gates import open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
+from entrepot.auth.administration import join_administration
 from entrepot.auth.audit import AuditTrail, write_audit
+from entrepot.auth.settings import AccountsSettings
 from entrepot.index.envelopes import Source
 from entrepot.registry.pull_events import write_pull_events
 from entrepot.registry.pulls import write_counts
@@ -42,10 +44,15 @@ def run_worker(shared: Shared, number: int) -> None:
         trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
         gate = open_gate(settings.auth, index, trail, log)
         doors = Doors(gate, settings.http)
+        administration = (
+            join_administration(index.directory, settings.auth, trail.changed)
+            if isinstance(settings.auth, AccountsSettings)
+            else None
+        )
         parts = Parts(
             Api(registry, doors, Locations(settings.http)),
             Search(registry, doors),
-            join_api(registry, doors, settings.http),
+            join_api(registry, doors, settings.http, administration),
             Pages(shared.board, registry.catalogue),
         )
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)

@@ -3,12 +3,12 @@
 
 from collections.abc import Callable, Sequence
 
-from entrepot.auth.names import parse_comment
+from entrepot.auth.names import parse_comment, parse_role_name
 from entrepot.index.directory import ANONYMOUS, Account, AccountKind, Directory
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import AccessConflict, AccessUnknown
 
-__all__ = ["Account", "Accounts", "Tell"]
+__all__ = ["Account", "Accounts", "Tell", "read_roles"]
 
 Tell = Callable[[str, str, str], None]
 """Told of each change: who made it, from which address, and what it was, in words and without a secret."""
@@ -90,18 +90,25 @@ class Accounts:
     async def give_role(self, name: str, role: str, caller: Caller) -> Account:
         """Nothing where it has it. Raises ``AccessUnknown``; ``AccessConflict`` for a role that nobody is given."""
         account = await self.find(name)
-        if role not in account.roles:
+        if parse_role_name(role) not in account.roles:
             await self._directory.give_role(name, role)
             self.tell(name, f"given the role {role}", caller)
         return await self.find(name)
 
     async def take_role(self, name: str, role: str, caller: Caller) -> Account:
-        """Raises ``AccessUnknown`` where it has it not, ``AccessConflict`` for the last administrator."""
+        """Raises ``RequestInvalid``, ``AccessUnknown`` where it has it not, ``AccessConflict`` for the last
+        administrator.
+        """
         await self.find(name)
-        await self._directory.take_role(name, role)
+        await self._directory.take_role(name, parse_role_name(role))
         self.tell(name, f"lost the role {role}", caller)
         return await self.find(name)
 
     def tell(self, name: str, what: str, caller: Caller) -> None:
         """Tell of a change of one of them."""
         self._tell(caller.actor, caller.address, f"{self._kind} {name}: {what}")
+
+
+def read_roles(names: Sequence[str]) -> tuple[str, ...]:
+    """Each once. Raises ``RequestInvalid``."""
+    return tuple(dict.fromkeys(map(parse_role_name, names)))

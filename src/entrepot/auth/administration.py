@@ -38,10 +38,11 @@ class Administration:
 
 def join_administration(directory: Directory, settings: AccountsSettings, tell: Tell) -> Administration:
     """``tell`` hears of each change."""
+    rules = Rules(directory, tell)
     return Administration(
         users=Users(directory, Guard(verify_password, DUMMY), tell),
-        robots=Robots(directory, tell),
+        robots=Robots(directory, rules, tell),
         roles=Roles(directory, tell),
-        rules=Rules(directory, tell),
+        rules=rules,
         explainer=Explainer(directory, settings),
     )

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from entrepot.auth.policy import NOBODY, Person, Policy
-from entrepot.auth.rules import describe_grant
+from entrepot.auth.policy import NOBODY, Person, Policy, describe_rule
 from entrepot.auth.settings import AccountsSettings
 from entrepot.index.directory import ANONYMOUS, Account, Directory, Rule
 from entrepot.oci.access import Access, write_actions
@@ -84,7 +83,8 @@ def _find_reasons(
     rules: Sequence[Rule], person: Person, access: Access, missing: frozenset[str], address: str
 ) -> Iterator[str]:
     yield f"no rule allows {write_actions(missing)}"
-    found = [near for rule in rules if (near := _explain_near(rule, person, access, missing, address))]
+    own_first = sorted(rules, key=lambda rule: rule.subject not in person.subjects)
+    found = [near for rule in own_first if (near := _explain_near(rule, person, access, missing, address))]
     yield from found[:MOST]
     if len(found) > MOST:
         yield f"and {len(found) - MOST} more rules that nearly match"
@@ -96,18 +96,13 @@ def _explain_near(rule: Rule, person: Person, access: Access, missing: frozenset
     def gives(changed: Rule) -> bool:
         return bool(Policy([changed]).find_permitted(person, access, address) & missing)
 
-    said = f"rule {rule.id} for {rule.subject} ({describe_grant(rule.pattern, rule.actions, rule.network)})"
+    said = f"rule {rule.id} ({describe_rule(rule)})"
     if gives(replace(rule, network="*")):
-        return f"{said} holds only from {rule.network}, not from {address}"
+        return f"{said} does not hold from {address or 'an address that is not known'}"
     if gives(replace(rule, actions=rule.actions | missing)):
         return f"{said} does not allow {write_actions(missing)}"
-    if gives(replace(rule, subject="role:anonymous")):
-        return f"{said} would allow it, but {person.name or 'who has not signed in'} is not {_describe(rule.subject)}"
+    if rule.subject.startswith("role:") and gives(replace(rule, subject=f"role:{ANONYMOUS}")):
+        return f"{said} would allow it to those who have the role, but not to {person.name or 'who has not signed in'}"
     if "*" in rule.pattern and gives(replace(rule, pattern=f"{rule.pattern.rstrip('*')}**")):
         return f"{said} does not match {access.name}: * ends at the next /, ** does not"
     return ""
-
-
-def _describe(subject: str) -> str:
-    kind, _, name = subject.partition(":")
-    return f"in the role {name}" if kind == "role" else f"the {kind} {name}"

@@ -5,10 +5,10 @@ import contextlib
 import time
 from collections.abc import Sequence
 
-from entrepot.auth.accounts import Account, Accounts, Tell
+from entrepot.auth.accounts import Account, Accounts, Tell, read_roles
 from entrepot.auth.generated import hash_token, make_token
 from entrepot.auth.names import parse_account_name, parse_comment
-from entrepot.auth.rules import NewRule
+from entrepot.auth.rules import NewRule, Rules
 from entrepot.index.directory import Directory
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import RegistryError, RequestInvalid
@@ -22,9 +22,10 @@ MOST_DAYS = 3650
 class Robots:
     """Of one registry. ``accounts``: what can be done with robots as with users."""
 
-    def __init__(self, directory: Directory, tell: Tell) -> None:
+    def __init__(self, directory: Directory, rules: Rules, tell: Tell) -> None:
         self.accounts = Accounts(directory, "robot", tell)
         self._directory = directory
+        self._rules = rules
 
     async def add(
         self,
@@ -36,7 +37,7 @@ class Robots:
         caller: Caller,
     ) -> tuple[Account, str]:
         """The robot and its token, which nobody can find out again. ``days`` None: it holds until it is removed.
-        ``grants``: rules for it, whatever subject they name.
+        ``grants``: rules for it.
 
         Raises ``RequestInvalid``, ``AccessConflict`` where the name is taken, ``AccessUnknown`` for a role that is not.
         """
@@ -49,15 +50,12 @@ class Robots:
             comment=parse_comment(comment),
             created_at=now,
             expires_at=find_end(now, days),
-            roles=tuple(dict.fromkeys(roles)),
+            roles=read_roles(roles),
         )
         await self.accounts.add(account, caller)
         try:
             for rule in dict.fromkeys(grants):
-                await self._directory.add_rule(
-                    f"robot:{parsed}", rule.pattern, rule.network, rule.actions, rule.comment
-                )
-                self.accounts.tell(parsed, f"given the rule {rule.words}", caller)
+                await self._rules.add(f"robot:{parsed}", rule, caller)
         except RegistryError:
             with contextlib.suppress(RegistryError):
                 await self.accounts.remove(parsed, caller)  # nobody saw its token
@@ -70,7 +68,7 @@ class Robots:
         """
         await self.accounts.find(name)
         token = make_token()
-        await self._directory.set_secret(name, hash_token(token), find_end(time.time(), days))
+        await self._directory.renew_secret(name, hash_token(token), find_end(time.time(), days))
         self.accounts.tell(name, "token renewed", caller)
         return await self.accounts.find(name), token
 

@@ -7,8 +7,8 @@ from typing import Self
 
 from entrepot.auth.accounts import Tell
 from entrepot.auth.names import parse_actions, parse_comment, parse_network, parse_pattern, parse_subject
+from entrepot.auth.policy import describe_rule
 from entrepot.index.directory import ADMINISTRATORS, ANONYMOUS, EVERYONE, Directory, Rule
-from entrepot.oci.access import write_actions
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import AccessConflict, AccessUnknown
 
@@ -31,11 +31,6 @@ class NewRule:
     def parse(cls, pattern: str, actions: str, network: str = "*", comment: str = "") -> Self:
         """Raises ``RequestInvalid`` that says what is wrong."""
         return cls(parse_pattern(pattern), parse_actions(actions), parse_network(network), parse_comment(comment))
-
-    @property
-    def words(self) -> str:
-        """In one line."""
-        return describe_grant(self.pattern, self.actions, self.network)
 
 
 class Rules:
@@ -69,14 +64,13 @@ class Rules:
         if of == f"role:{ADMINISTRATORS}":
             raise AccessConflict(f"{ADMINISTRATORS} may do everything already; a rule would say nothing")
         rule = await self._directory.add_rule(of, new.pattern, new.network, new.actions, new.comment)
-        self._tell(caller.actor, caller.address, f"rule {rule.id}: added for {of}: {new.words}")
+        self._tell(caller.actor, caller.address, f"rule {rule.id}: added: {describe_rule(rule)}")
         return rule
 
     async def remove(self, rule_id: int, caller: Caller) -> Rule:
         """The rule that was. Raises ``AccessUnknown``."""
         rule = await self._directory.remove_rule(rule_id)
-        words = describe_grant(rule.pattern, rule.actions, rule.network)
-        self._tell(caller.actor, caller.address, f"rule {rule.id}: removed from {rule.subject}: {words}")
+        self._tell(caller.actor, caller.address, f"rule {rule.id}: removed: {describe_rule(rule)}")
         return rule
 
 
@@ -85,9 +79,3 @@ def read_subject(text: str) -> str:
     ``RequestInvalid``.
     """
     return parse_subject(SHORT.get(text, text))
-
-
-def describe_grant(pattern: str, actions: frozenset[str], network: str) -> str:
-    """``pull,push in team/** from 10.0.0.0/8``."""
-    where = "" if network == "*" else f" from {network}"
-    return f"{write_actions(actions)} in {pattern}{where}"

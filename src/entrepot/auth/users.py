@@ -5,8 +5,9 @@ import asyncio
 import time
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
-from entrepot.auth.accounts import Account, Accounts, Tell
+from entrepot.auth.accounts import Account, Accounts, Tell, read_roles
 from entrepot.auth.guard import Guard
 from entrepot.auth.names import parse_account_name, parse_comment
 from entrepot.auth.passwords import hash_password
@@ -33,11 +34,16 @@ class Users:
 
         Raises ``RequestInvalid``, ``AccessConflict`` where the name is taken, ``AccessUnknown`` for a role that is not.
         """
-        parsed = parse_account_name(name)
-        comment = parse_comment(comment)
-        secret = "" if password is None else await self._hash(parsed, password)
-        distinct = tuple(dict.fromkeys(roles))
-        account = Account(parsed, "user", secret, comment=comment, created_at=time.time(), roles=distinct)
+        account = Account(
+            parse_account_name(name),
+            "user",
+            secret="",
+            comment=parse_comment(comment),
+            created_at=time.time(),
+            roles=read_roles(roles),
+        )
+        if password is not None:
+            account = replace(account, secret=await self._hash(name, password))
         return await self.accounts.add(account, caller)
 
     async def set_password(self, name: str, password: str, caller: Caller) -> Account:

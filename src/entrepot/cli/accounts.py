@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that ``entrepot user`` and ``entrepot robot`` have in common; the group says of which kind they speak."""
+"""The commands that ``entrepot user`` and ``entrepot robot`` share; the group says of which kind they speak."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,8 +20,8 @@ from entrepot.cli.people import (
 )
 from entrepot.cli.rule import show_rules
 from entrepot.index.directory import AccountKind
-from entrepot.web.api.accounts import describe_account
-from entrepot.web.api.rules import describe_rule
+from entrepot.web.api.accounts import write_account
+from entrepot.web.api.rules import write_rule
 
 Deed = Callable[[Accounts], Awaitable[Account]]
 
@@ -128,7 +128,7 @@ async def _list(kind: AccountKind, config: Path | None, *, as_json: bool) -> Non
     async with open_administration(load_settings(config)) as administration:
         accounts = await _of_kind(administration, kind).all()
     if as_json:
-        return show_json([describe_account(account) for account in accounts])
+        return show_json([write_account(account) for account in accounts])
     titles = ["NAME", "STATE", "ROLES", "LAST USED", "EXPIRES", "COMMENT"]
     rows = [
         [
@@ -151,8 +151,8 @@ async def _show(kind: AccountKind, name: str, config: Path | None, *, as_json: b
         account = await _of_kind(administration, kind).find(name)
         standing = await administration.explainer.find_standing(name)
     if as_json:
-        rules = [describe_rule(rule) for rule in standing.rules]
-        return show_json({**describe_account(account), "rules": rules})
+        rules = [write_rule(rule) for rule in standing.rules]
+        return show_json({**write_account(account), "rules": rules})
     click.echo(f"{kind} {name}: {_describe_state(account)}" + (f", {account.comment}" if account.comment else ""))
     click.echo(f"  roles      {', '.join(account.roles) or 'none'}")
     click.echo(f"  made       {describe_moment(account.created_at, '')}")

@@ -16,7 +16,7 @@ from entrepot.cli.people import (
     with_json,
 )
 from entrepot.cli.rule import show_rules
-from entrepot.web.api.rules import describe_rule
+from entrepot.web.api.rules import write_rule
 
 
 @click.group("role")
@@ -85,7 +85,7 @@ async def _show(config: Path | None, name: str, *, as_json: bool) -> None:
         rules = await administration.rules.of(f"role:{name}")
         accounts = (await administration.find_holders()).get(name, [])
     if as_json:
-        described = [describe_rule(rule) for rule in rules]
+        described = [write_rule(rule) for rule in rules]
         return show_json({"name": name, "comment": role.comment, "accounts": accounts, "rules": described})
     click.echo(f"role {name}" + (f": {role.comment}" if role.comment else ""))
     click.echo(f"  accounts  {', '.join(accounts) or 'none'}")

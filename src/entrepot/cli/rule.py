@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from entrepot.auth.rules import NewRule, Rule, describe_grant
+from entrepot.auth.policy import describe_rule
+from entrepot.auth.rules import NewRule, Rule
 from entrepot.cli.loading import load_settings, run
 from entrepot.cli.people import (
     THE_COMMAND_LINE,
@@ -18,7 +19,7 @@ from entrepot.cli.people import (
     with_json,
 )
 from entrepot.oci.access import write_actions
-from entrepot.web.api.rules import describe_rule
+from entrepot.web.api.rules import write_rule
 
 
 @click.group("rule")
@@ -75,18 +76,18 @@ async def _add(config: Path | None, subject: str, pattern: str, actions: str, ne
     new = NewRule.parse(pattern, actions, network, comment)
     async with open_administration(load_settings(config)) as administration:
         rule = await administration.rules.add(subject, new, THE_COMMAND_LINE)
-    click.echo(f"rule {rule.id}: {rule.subject} may {new.words}")
+    click.echo(f"rule {rule.id}: {describe_rule(rule)}")
 
 
 async def _list(config: Path | None, subject: str | None, *, as_json: bool) -> None:
     async with open_administration(load_settings(config)) as administration:
         rules = await (administration.rules.all() if subject is None else administration.rules.of(subject))
     if as_json:
-        return show_json([describe_rule(rule) for rule in rules])
+        return show_json([write_rule(rule) for rule in rules])
     return show_rules(rules)
 
 
 async def _remove(config: Path | None, number: int) -> None:
     async with open_administration(load_settings(config)) as administration:
         rule = await administration.rules.remove(number, THE_COMMAND_LINE)
-    click.echo(f"removed: {rule.subject} may {describe_grant(rule.pattern, rule.actions, rule.network)}")
+    click.echo(f"removed rule {rule.id}: {describe_rule(rule)}")

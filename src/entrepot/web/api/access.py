@@ -9,11 +9,11 @@ from starlette.datastructures import QueryParams
 from entrepot.auth.administration import Administration
 from entrepot.oci.access import ACTIONS, DELETE, PULL, PUSH, to_repository
 from entrepot.oci.errors import RequestInvalid
-from entrepot.web.api.accounts import describe_account
+from entrepot.web.api.accounts import write_account
 from entrepot.web.api.bodies import read_body
 from entrepot.web.api.operations import REPOSITORY, Operation, Place, to_administer, to_be_known
 from entrepot.web.api.parameters import Schema
-from entrepot.web.api.rules import describe_rule
+from entrepot.web.api.rules import write_rule
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
 NEEDS = {"pull": PULL, "push": PUSH, "delete": DELETE}
@@ -95,8 +95,8 @@ class AccessPages:
     async def get(self, exchange: Exchange, _place: Place) -> Answer:
         """Also for whom a proxy has signed in without an account."""
         standing = await self._explainer.find_standing(exchange.admitted.actor)
-        account = None if standing.account is None else describe_account(standing.account)
-        rules = [describe_rule(rule) for rule in standing.rules]
+        account = None if standing.account is None else write_account(standing.account)
+        rules = [write_rule(rule) for rule in standing.rules]
         return json_answer({"name": standing.name, "account": account, "roles": list(standing.roles), "rules": rules})
 
     async def change_password(self, exchange: Exchange, _place: Place) -> Answer:
@@ -105,7 +105,7 @@ class AccessPages:
         account = await self._users.change_password(
             exchange.admitted.actor, body.text("old"), body.text("new"), exchange.caller()
         )
-        return json_answer(describe_account(account))
+        return json_answer(write_account(account))
 
     async def explain(self, exchange: Exchange, place: Place) -> Answer:
         """Of repositories that are not there as well."""

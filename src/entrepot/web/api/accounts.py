@@ -118,7 +118,7 @@ class AccountPages:
         found = await self._accounts.page(LAST.read(exchange.query), limit + 1)
         page = found[:limit]
         following = page[-1].name if len(found) > limit else None
-        return json_answer({f"{self._noun}s": [describe_account(one) for one in page], "next": following})
+        return json_answer({f"{self._noun}s": [write_account(one) for one in page], "next": following})
 
     async def get(self, _exchange: Exchange, place: Place) -> Answer:
         """One of them."""
@@ -148,7 +148,7 @@ class AccountPages:
         return _answer(await self._accounts.take_role(place.name, place.item, exchange.caller()))
 
 
-def describe_account(account: Account) -> dict[str, object]:
+def write_account(account: Account) -> dict[str, object]:
     """All but the secret; whether there is one."""
     return {
         "name": account.name,
@@ -164,4 +164,4 @@ def describe_account(account: Account) -> dict[str, object]:
 
 
 def _answer(account: Account) -> Answer:
-    return json_answer(describe_account(account))
+    return json_answer(write_account(account))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from entrepot.auth.accounts import Account
 from entrepot.auth.robots import DAYS, Robots
-from entrepot.web.api.accounts import AccountPages, describe_account
+from entrepot.web.api.accounts import AccountPages, write_account
 from entrepot.web.api.bodies import read_body
 from entrepot.web.api.operations import Operation, Place, to_administer
 from entrepot.web.api.rules import RULE_KEYS, read_rule
@@ -70,4 +70,4 @@ class RobotPages:
 
 
 def _answer(robot: Account, token: str, *, status: int) -> Answer:
-    return json_answer({"robot": describe_account(robot), "token": token}, status=status)
+    return json_answer({"robot": write_account(robot), "token": token}, status=status)

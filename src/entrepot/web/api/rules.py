@@ -96,21 +96,21 @@ class RulePages:
         """As many as there are: rules are written by people."""
         subject = SUBJECT.read(exchange.query)
         found = await (self._rules.all() if subject is None else self._rules.of(subject))
-        return json_answer({"rules": [describe_rule(rule) for rule in found]})
+        return json_answer({"rules": [write_rule(rule) for rule in found]})
 
     async def add(self, exchange: Exchange, _place: Place) -> Answer:
         """404 where there is no such subject, 409 where the same rule is there."""
         body = await read_body(exchange, "subject", *RULE_KEYS)
         rule = await self._rules.add(body.text("subject"), read_rule(body), exchange.caller())
-        return json_answer(describe_rule(rule), status=201)
+        return json_answer(write_rule(rule), status=201)
 
     async def get(self, _exchange: Exchange, place: Place) -> Answer:
         """One of them."""
-        return json_answer(describe_rule(await self._rules.find(_number(place))))
+        return json_answer(write_rule(await self._rules.find(_number(place))))
 
     async def remove(self, exchange: Exchange, place: Place) -> Answer:
         """Answers what was."""
-        return json_answer(describe_rule(await self._rules.remove(_number(place), exchange.caller())))
+        return json_answer(write_rule(await self._rules.remove(_number(place), exchange.caller())))
 
 
 def read_rule(body: Body) -> NewRule:
@@ -120,7 +120,7 @@ def read_rule(body: Body) -> NewRule:
     )
 
 
-def describe_rule(rule: Rule) -> dict[str, object]:
+def write_rule(rule: Rule) -> dict[str, object]:
     """As the API writes it."""
     return {
         "id": rule.id,

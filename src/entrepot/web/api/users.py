@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from entrepot.auth.users import Users
-from entrepot.web.api.accounts import AccountPages, describe_account
+from entrepot.web.api.accounts import AccountPages, write_account
 from entrepot.web.api.bodies import read_body
 from entrepot.web.api.operations import Operation, Place, to_administer
 from entrepot.web.exchange import Answer, Exchange, json_answer
@@ -53,9 +53,9 @@ class UserPages:
         account = await self._users.add(
             body.text("name"), password, body.texts("roles"), body.text("comment", ""), exchange.caller()
         )
-        return json_answer(describe_account(account), status=201)
+        return json_answer(write_account(account), status=201)
 
     async def set_password(self, exchange: Exchange, place: Place) -> Answer:
         """Holds on every worker within a second."""
         password = (await read_body(exchange, "password")).text("password")
-        return json_answer(describe_account(await self._users.set_password(place.name, password, exchange.caller())))
+        return json_answer(write_account(await self._users.set_password(place.name, password, exchange.caller())))
