@@ -10,8 +10,8 @@ import pytest
 
 from entrepot.auth import guard as guarding
 from entrepot.auth.failures import MOST, Failures, find_network
-from entrepot.auth.guard import Guard
-from entrepot.auth.remembered import SECONDS, digest
+from entrepot.auth.guard import SECONDS, Guard
+from entrepot.auth.remembered import digest
 from entrepot.oci.errors import TooManyRequests
 from support.waiting import eventually
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from entrepot.app.certificates import Served
 from entrepot.app.gates import open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
@@ -13,6 +14,7 @@ from entrepot.auth.administration import join_administration
 from entrepot.auth.audit import AuditTrail, write_audit
 from entrepot.auth.settings import AccountsSettings
 from entrepot.index.envelopes import Source
+from entrepot.processes.children import Flag
 from entrepot.registry.pull_events import write_pull_events
 from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
@@ -21,7 +23,7 @@ from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.web.api.joining import join_api
 from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
-from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
+from entrepot.web.lifespan import Lifespan, announce, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
 from entrepot.web.v1 import Search
@@ -30,9 +32,9 @@ from entrepot.web.v2.api import Api
 Background = Callable[[], Awaitable[None]]
 
 
-def run_worker(shared: Shared, number: int) -> None:
-    """Serve until a signal. ``number`` counts workers from 1, for the log."""
-    from entrepot.web.server import serve_connections
+def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) -> None:
+    """Serve until a signal. ``number`` counts workers from 1, for the log; ``served``: the certificate, with TLS."""
+    from entrepot.web.server import Protocol, serve_connections, stop_accepting
 
     settings = shared.settings
     log = configure_logs(settings.telemetry.log)
@@ -53,10 +55,14 @@ def run_worker(shared: Shared, number: int) -> None:
             Api(registry, doors, Locations(settings.http)),
             Search(registry, doors),
             join_api(registry, doors, settings.http, administration),
-            Pages(shared.board, registry.catalogue),
+            Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),
         )
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
-        background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory), *gate.background]
+        background: list[Background] = [
+            partial(announce, ready.raise_up),
+            partial(snapshot_metrics, metrics, shared.run_directory),
+            *gate.background,
+        ]
         if settings.auth is not None:
             background.append(partial(write_audit, trail, log))
         if access is not None:
@@ -67,4 +73,7 @@ def run_worker(shared: Shared, number: int) -> None:
             background.append(partial(write_pull_events, registry.pulls.events, log))
         if not is_filesystem(settings):
             background.append(partial(do_jobs, shared, storage, index, log))
-        serve_connections(Lifespan(edge, background), shared.listener, number, http2=settings.http.h2c_enabled)
+        lifespan = Lifespan(edge, background, partial(stop_accepting, shared.listener))
+        http = settings.http
+        speaks = Protocol(http.h2c_enabled) if served is None else Protocol(http.http2, served.tls)
+        serve_connections(lifespan, shared.listener, number, speaks)

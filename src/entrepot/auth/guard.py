@@ -22,6 +22,9 @@ BY_ADDRESS = 10.0
 BY_USER = 1.0
 """Seconds that failures from an address, or for a user, let the next attempt wait at most."""
 
+SECONDS = 30.0
+"""For which a password that was right is believed without hashing it again."""
+
 WAITING = 200
 """Passwords that wait to be hashed at most; who was right from the same address lately may still come, as many more."""
 
@@ -43,10 +46,14 @@ class Guard:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``dummy``: a stored hash that is checked where the user is not there, so that both cost the same time."""
-        self._verify, self._dummy = verify, dummy
+        """``dummy``: a stored hash that is checked where the user is not there, so that both cost the same time.
+
+        It may be replaced later.
+        """
+        self._verify = verify
+        self.dummy = dummy
         self._now, self._sleep = now, sleep
-        self._remembered = Remembered(now)
+        self._remembered = Remembered[None](now)
         self._by_address, self._by_user = Failures(BY_ADDRESS, now), Failures(BY_USER, now)
         self._by_both = Failures(BY_USER, now)
         self._known: OrderedDict[tuple[str, str], float] = OrderedDict()
@@ -57,7 +64,7 @@ class Guard:
 
     def recall(self, user: str, password: str, stored: str) -> bool:
         """Whether this password was found to be right in the last seconds, for the same stored hash. Microseconds."""
-        return self._remembered.holds(self._remembered.digest(user, password, stored))
+        return self._remembered.holds(self._remembered.name(user, password, stored))
 
     async def check(self, user: str, password: str, stored: str | None, address: str) -> bool:
         """Whether the password is right; ``stored`` None: there is no such user.
@@ -66,7 +73,7 @@ class Guard:
         so that nobody can lock out another. Who was right from this address lately waits for no failures of others.
         Raises ``TooManyRequests`` where too many wait already.
         """
-        name = self._remembered.digest(user, password, self._dummy if stored is None else stored)
+        name = self._remembered.name(user, password, self.dummy if stored is None else stored)
         if stored is not None and self._remembered.holds(name):
             return True
         network = find_network(address)
@@ -82,7 +89,7 @@ class Guard:
             if not self._suspects[network]:
                 del self._suspects[network]
         if right:
-            self._remembered.add(name)
+            self._remembered.add(name, None, self._now() + SECONDS)
             self._note_known(user, network)
         else:
             self._note(user, network)
@@ -120,7 +127,7 @@ class Guard:
             return True
         task = self._running.get(name)
         if task is None:
-            job = partial(self._verify, self._dummy if stored is None else stored, password)
+            job = partial(self._verify, self.dummy if stored is None else stored, password)
             task = asyncio.get_running_loop().create_task(self._hashing.run(job, suspicion))
             self._running[name] = task
             task.add_done_callback(lambda _: self._running.pop(name))

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which passwords were found to be right a moment ago, without keeping any of them."""
+"""What was found out about credentials a moment ago, without keeping any of them."""
 
 import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-
-SECONDS = 30.0
-"""For which a password that was right is believed without hashing it again."""
+from typing import Generic, TypeVar
 
 MOST = 10_000
 """Remembered at most; who was used longest ago goes first."""
+
+Found = TypeVar("Found")
 
 
 def digest(key: bytes, *parts: str) -> bytes:
@@ -20,32 +20,43 @@ def digest(key: bytes, *parts: str) -> bytes:
     return hmac.digest(key, b"\n".join([lengths.encode(), *encoded]), "sha256")
 
 
-class Remembered:
-    """Under a key of this process, over user, password and the stored hash: where that changes, nothing is found."""
+class Remembered(Generic[Found]):
+    """Under a keyed hash, whose key is random and of this object. Not to be used by several threads.
+
+    ``now``: the clock in which it is said how long something is remembered.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._key = secrets.token_bytes(32)
         self._now = now
-        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._found: OrderedDict[bytes, tuple[float, Found]] = OrderedDict()
 
-    def digest(self, user: str, password: str, stored: str) -> bytes:
-        """Under which this is remembered."""
-        return digest(self._key, user, password, stored)
+    def name(self, *parts: str) -> bytes:
+        """Under which something about ``parts`` is remembered."""
+        return digest(self._key, *parts)
 
     def holds(self, name: bytes) -> bool:
-        """Whether it was right less than :data:`SECONDS` ago."""
-        until = self._until.get(name)
-        if until is None:
+        """Whether anything was found out."""
+        entry = self._found.get(name)
+        if entry is None:
             return False
-        if until <= self._now():
-            del self._until[name]
+        if entry[0] <= self._now():
+            del self._found[name]
             return False
-        self._until.move_to_end(name)
+        self._found.move_to_end(name)
         return True
 
-    def add(self, name: bytes) -> None:
-        """It was right just now."""
-        self._until[name] = self._now() + SECONDS
-        self._until.move_to_end(name)
-        if len(self._until) > MOST:
-            self._until.popitem(last=False)
+    def find(self, name: bytes) -> Found | None:
+        """What was found out, or None."""
+        return self._found[name][1] if self.holds(name) else None
+
+    def add(self, name: bytes, found: Found, until: float) -> None:
+        """Remember it until then."""
+        self._found[name] = (until, found)
+        self._found.move_to_end(name)
+        if len(self._found) > MOST:
+            self._found.popitem(last=False)
+
+    def forget(self) -> None:
+        """All of it."""
+        self._found.clear()
