@@ -5,6 +5,7 @@ import asyncio
 import secrets
 
 from entrepot.app.accounts import open_accounts, prepare_accounts
+from entrepot.app.administrator import welcome_administrator
 from entrepot.auth.account_gate import AccountGate
 from entrepot.auth.audit import Audit
 from entrepot.auth.gate import Gate, OpenGate
@@ -37,6 +38,7 @@ async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> Non
             await _prepare_seals(index)
         case AccountsSettings():
             await prepare_accounts(settings, index, log)
+            await welcome_administrator(index.directory)
         case SillySettings() | None:
             pass
 
@@ -62,11 +64,6 @@ def open_gate(settings: AuthSettings, index: Index, audit: Audit, log: Logger) -
 def find_token_service(gate: Gate) -> TokenService | None:
     """The token service beside a gate, where it has one of our own."""
     return gate.tokens if isinstance(gate, AccountGate) else None
-
-
-def find_proxyheader(settings: AuthSettings) -> str:
-    """The header in which a trusted proxy says who was signed in; "" for none."""
-    return settings.proxyheader if isinstance(settings, AccountsSettings) else ""
 
 
 async def _prepare_seals(index: Index) -> None:

@@ -10,7 +10,9 @@ from entrepot.app.gates import find_proxyheader, find_token_service, open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
+from entrepot.auth.administration import join_administration
 from entrepot.auth.audit import AuditTrail, write_audit
+from entrepot.auth.settings import AccountsSettings
 from entrepot.index.envelopes import Source
 from entrepot.processes.children import Flag
 from entrepot.registry.pull_events import write_pull_events
@@ -49,10 +51,15 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
         doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
         doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
         tokens = find_token_service(gate)
+        administration = (
+            join_administration(index.directory, settings.auth, trail.changed)
+            if isinstance(settings.auth, AccountsSettings)
+            else None
+        )
         parts = Parts(
             Api(registry, doors, Locations(settings.http)),
             Search(registry, doors),
-            join_api(registry, doors, settings.http),
+            join_api(registry, doors, settings.http, administration),
             Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),
             None if tokens is None else TokenPages(tokens, doors),
         )
