@@ -7,6 +7,7 @@ from entrepot import __version__
 from entrepot.cli.config import config_group
 from entrepot.cli.fsck import fsck
 from entrepot.cli.gc import gc_group
+from entrepot.cli.htpasswd import htpasswd
 from entrepot.cli.index import index_group
 from entrepot.cli.restore import restore
 from entrepot.cli.retention import retention_group
@@ -26,3 +27,4 @@ main.add_command(fsck)
 main.add_command(gc_group)
 main.add_command(restore)
 main.add_command(retention_group)
+main.add_command(htpasswd)
