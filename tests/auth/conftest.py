@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from support.authorities import Authority
+from support.signers import Authority
 
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")

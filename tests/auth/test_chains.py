@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from entrepot.auth.chains import LONGEST, is_trusted, parse_chain
-from support.authorities import Authority
+from support.signers import Authority
 
 YEAR = timedelta(days=365)
 USAGE = {

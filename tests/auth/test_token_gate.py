@@ -25,9 +25,9 @@ from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 from entrepot.oci.names import RepositoryName
 from support import forging
 from support.approaches import APP, HERE, TO_DELETE, TO_PULL, TO_PUSH, Told, approach
-from support.authorities import Authority
 from support.forging import ABSENT, Forge
 from support.hostile import tokens
+from support.signers import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from entrepot.auth.trust import read_trust
 from entrepot.auth.watched import FileBroken
 from entrepot.oci.errors import Unavailable
 from support import forging
-from support.authorities import Authority
+from support.signers import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message
 
+    from entrepot.web.api.operations import Operation
     from support.houses import House
 
 
@@ -48,15 +49,20 @@ class EdgeUnderTest:
         self.board = HealthBoard()
         registry = house.registry
         doors = Doors(gate or OpenGate(), settings)
-        self.api = join_api(registry, doors, settings)
+        self._api = join_api(registry, doors, settings)
         parts = Parts(
             Api(registry, doors, Locations(settings)),
             Search(registry, doors),
-            self.api,
-            Pages(self.board, registry.catalogue),
+            self._api,
+            Pages(self.board, registry.catalogue, None),
         )
         log = configure_logs(LogSettings())
         self._edge = Edge(registry, parts, doors, settings, self.board, self.metrics, None, log)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All of the JSON API."""
+        return [operation for methods in self._api._paths.values() for operation in methods.values()]
 
     async def ask(
         self,

@@ -24,6 +24,7 @@ LEEWAY = 60.0
 """Seconds by which the clocks of issuer and registry may differ."""
 
 _LARGEST_TIME = 2**53
+_NOT_BASE64 = "a part of the token is not base64url"
 
 
 class TokenInvalid(Exception):
@@ -150,10 +151,10 @@ def _parse(part: str) -> Mapping[str, object]:
 
 def _decode(part: str) -> bytes:
     """base64url without padding (RFC 7515, 2)."""
+    if "=" in part:
+        raise TokenInvalid(_NOT_BASE64)
+    padding = "=" * (-len(part) % 4)
     try:
-        if "=" in part:
-            raise ValueError
-        padding = "=" * (-len(part) % 4)
         return binascii.a2b_base64(part.translate({ord("-"): "+", ord("_"): "/"}) + padding, strict_mode=True)
     except ValueError:
-        raise TokenInvalid("a part of the token is not base64url") from None
+        raise TokenInvalid(_NOT_BASE64) from None

@@ -14,6 +14,7 @@ from enum import Enum
 from entrepot.config import values
 from entrepot.config.nodes import FALSEHOODS, TRUTHS, Listing, Node, Scalar, Table, is_null
 from entrepot.config.redact import HIDDEN, described, is_secret, listed, named, nature
+from entrepot.oci.globs import REPOSITORY_PATTERN
 
 
 class Unfit(Exception):
@@ -82,7 +83,7 @@ def choice(*words: str, otherwise: str | None = None) -> Kind:
 
     def convert(text: str) -> str:
         word = text.lower() or otherwise
-        if word not in words:
+        if word is None or word not in {*words, otherwise}:
             raise ValueError(allowed)
         return word
 
@@ -234,12 +235,14 @@ LOOSE_COUNT = _loose(COUNT)
 STRINGS = list_of(STRING)
 NETWORKS = list_of(textual("network", values.NETWORK, values.network))
 PATTERNS = list_of(textual("regular expression", "a regular expression", values.regular_expression))
-REPOSITORY_PATTERNS = list_of(textual("pattern", values.REPOSITORY_PATTERN, values.repository_pattern))
+REPOSITORY_PATTERNS = list_of(textual("pattern", REPOSITORY_PATTERN, values.repository_pattern))
 TAG_PATTERNS = list_of(textual("pattern", values.TAG_PATTERN, values.tag_pattern))
 HEADERS = Kind("map of lists", Form.YAML, _headers, open=True)
 FIELDS = Kind("map", Form.YAML, _fields, open=True)
 ANYTHING = Kind("anything", Form.YAML, _anything, open=True)
 PATH = textual("path", "a path", values.path)
+OPTIONAL_PATH = textual("path", "a path", lambda text: values.path(text) if text else None)
+PATHS = list_of(PATH)
 SIZE = textual("size", values.SIZE, values.size)
 PEER = textual("address", values.PEER, values.peer_text)
 HTTP_URL = textual("URL", values.HTTP_URL, values.http_url)

@@ -14,6 +14,7 @@ from entrepot.index.census import Census
 from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
+from entrepot.index.directory import Directory
 from entrepot.index.engine import Engine
 from entrepot.index.explanation import Explanations
 from entrepot.index.forecast import Forecasts
@@ -31,6 +32,7 @@ from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
@@ -93,7 +95,9 @@ class Index:
     census: Census
     audit: Audit
     outbox: Outbox
+    directory: Directory
     kept: Kept
+    signing: SigningKeys
     holder: Holder
     same_file: Callable[[], None]
 
@@ -141,7 +145,9 @@ def open_index(
             census=Census(engine),
             audit=Audit(engine),
             outbox=Outbox(engine),
+            directory=Directory(engine),
             kept=Kept(engine),
+            signing=SigningKeys(engine),
             holder=holder,
             same_file=engine.check,
         )

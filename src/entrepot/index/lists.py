@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, bindparam, delete, exists, false, func, or
 
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import StoredManifest
+from entrepot.index.matches import Matches
 from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.index.statements import Statement, Value
@@ -53,6 +54,7 @@ class Lists:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         dialect = engine.dialect
+        self._matches = Matches(dialect)
         here = REPOSITORIES.c.name == bindparam("repository")
         last: BindParameter[str] = bindparam("last")
         limit: BindParameter[int] = bindparam("limit")
@@ -173,6 +175,7 @@ class Lists:
 
         def drop(tx: Transaction) -> None:
             if tx.execute(self._drop_empty, {"repository": name}):
+                self._matches.forget(name, tx)
                 witness(tx)
 
         await self._engine.write(drop)
