@@ -9,6 +9,7 @@ from entrepot.cli.cert import cert_group
 from entrepot.cli.config import config_group
 from entrepot.cli.fsck import fsck
 from entrepot.cli.gc import gc_group
+from entrepot.cli.htpasswd import htpasswd
 from entrepot.cli.index import index_group
 from entrepot.cli.init import init
 from entrepot.cli.restore import restore
@@ -36,6 +37,7 @@ main.add_command(fsck)
 main.add_command(gc_group)
 main.add_command(restore)
 main.add_command(retention_group)
+main.add_command(htpasswd)
 main.add_command(token_group)
 main.add_command(user_group)
 main.add_command(role_group)
