@@ -14,14 +14,14 @@ from entrepot.web.settings import TcpAddress
 FILES = Path(__file__).with_name("files")
 
 STOPPED = {
-    "debian-package.yml": ["auth.htpasswd"],
     "s3.yml": ["storage.s3"],
-    "htpasswd-tls.yml": ["auth.htpasswd", "http.tls"],
-    "token-policy.yml": ["auth.token", "policy"],
+    "htpasswd-tls.yml": ["http.tls"],
+    "token-policy.yml": ["policy"],
     "proxy.yml": ["proxy"],
     "cloudfront.yml": ["middleware.storage[0]"],
 }
 STARTED = {
+    "debian-package.yml",
     "registry2-image.yml",
     "registry3-image.yml",
     "browser-frontend.yml",

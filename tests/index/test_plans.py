@@ -29,6 +29,7 @@ from entrepot.index.recorder import Recorder
 from entrepot.index.rules import RuleRows
 from entrepot.index.seen import Seen
 from entrepot.index.seen_events import SeenEvents
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
@@ -93,6 +94,7 @@ def statements(path: Path) -> dict[str, Statement]:
             Forecasts(engine, kinship),
             Seen(engine),
             SeenEvents(engine),
+            SigningKeys(engine),
             Directory(engine),
             AccountRows(engine.dialect),
             RuleRows(engine.dialect),

@@ -14,7 +14,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from entrepot.processes.supervisor import Child, Supervisor
+from entrepot.processes.children import Child
+from entrepot.processes.supervisor import Supervisor
 from entrepot.telemetry.logs import configure_logs
 from entrepot.telemetry.settings import LogSettings
 

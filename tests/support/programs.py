@@ -39,6 +39,7 @@ _PACKAGES = {
     "setpriv": "util-linux",
     "skopeo": "skopeo",
     "strace": "strace",
+    "unshare": "util-linux",
     "wrk": "wrk",
 }
 _GO_TOOLS = {"crane", "oras", "regctl", "conformance"}
@@ -71,6 +72,11 @@ def need_root(why: str) -> None:
     """Skip the test that asks unless it runs as root."""
     if os.geteuid() != 0:
         pytest.skip(f"root is needed {why}: run the tests with sudo")
+
+
+def fails_quietly(argv: Sequence[str]) -> bool:
+    """Whether a program that asks something says no."""
+    return subprocess.run(argv, capture_output=True, check=False, timeout=30).returncode != 0
 
 
 class Failed(AssertionError):

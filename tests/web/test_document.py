@@ -20,6 +20,7 @@ from entrepot.web.doors import Doors
 from entrepot.web.exchange import Exchange
 from entrepot.web.settings import HttpSettings, TcpAddress
 from support.houses import open_house
+from support.seen import LOCAL
 
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -43,7 +44,7 @@ async def ask(api: JsonApi, method: str, path: str) -> tuple[int, dict[str, str]
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
-    await api.handle(Exchange(scope, receive, send), path)
+    await api.handle(Exchange(scope, receive, send, LOCAL), path)
     headers = {name.decode(): text.decode() for name, text in sent[0]["headers"]}
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], headers, json.loads(body or b"null")

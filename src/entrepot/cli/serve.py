@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from entrepot.app.server import bind, prepare_server, settle_index, supervise
+from entrepot.app.certificates import CertificateRefused
+from entrepot.app.server import bind, prepare_server, prepare_workers, settle_index, supervise
 from entrepot.cli.greeting import greet
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
@@ -28,7 +29,8 @@ MAX_DEFAULT_WORKERS = 4
 def serve(config: Path | None, workers: int | None) -> None:
     """Run the registry. CONFIG is a docker/distribution configuration file (version 0.1).
 
-    Without CONFIG and REGISTRY_CONFIGURATION_PATH: 127.0.0.1:5000, data in ./entrepot-data, deleting allowed.
+    Without CONFIG: the file of REGISTRY_CONFIGURATION_PATH, else ./entrepot.yml (see entrepot init), else the built-in
+    one: 127.0.0.1:5000, data in ./entrepot-data, deleting allowed.
     """
     try:
         loaded = load(config, os.environ)
@@ -38,11 +40,12 @@ def serve(config: Path | None, workers: int | None) -> None:
                 server.log.warning(warning)
             settle_index(server)
             count = _count_workers(loaded.settings, workers)
+            workforce = prepare_workers(server, count)
             click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
-            status = supervise(server, count)
+            status = supervise(server, workforce)
     except ConfigurationError as error:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
-    except (AddressError, OSError) as error:
+    except (AddressError, CertificateRefused, OSError) as error:
         raise click.ClickException(str(error)) from error
     except RegistryError as error:
         raise click.ClickException(str(error.detail)) from error

@@ -33,6 +33,7 @@ from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
 from entrepot.index.seen_events import SeenEvents
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
@@ -98,6 +99,7 @@ class Index:
     seen_events: SeenEvents
     directory: Directory
     kept: Kept
+    signing: SigningKeys
     holder: Holder
     same_file: Callable[[], None]
 
@@ -148,6 +150,7 @@ def open_index(
             seen_events=SeenEvents(engine),
             directory=Directory(engine),
             kept=Kept(engine),
+            signing=SigningKeys(engine),
             holder=holder,
             same_file=engine.check,
         )
