@@ -27,6 +27,7 @@ from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.rules import RuleRows
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
@@ -87,6 +88,7 @@ def statements(path: Path) -> dict[str, Statement]:
             Ages(engine),
             Untagged(engine, kinship, trash),
             Forecasts(engine, kinship),
+            SigningKeys(engine),
             Directory(engine),
             AccountRows(engine.dialect),
             RuleRows(engine.dialect),

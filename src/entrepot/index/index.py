@@ -32,6 +32,7 @@ from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
 from entrepot.index.trash import Trash
@@ -96,6 +97,7 @@ class Index:
     outbox: Outbox
     directory: Directory
     kept: Kept
+    signing: SigningKeys
     holder: Holder
     same_file: Callable[[], None]
 
@@ -145,6 +147,7 @@ def open_index(
             outbox=Outbox(engine),
             directory=Directory(engine),
             kept=Kept(engine),
+            signing=SigningKeys(engine),
             holder=holder,
             same_file=engine.check,
         )

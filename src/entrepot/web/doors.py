@@ -57,6 +57,10 @@ class Doors:
         """See ``Gate.seal``."""
         return self._gate.seal(upload, admission)
 
+    def describe(self, exchange: Exchange) -> Approach:
+        """How the request comes, for who lets it in without the gate: the token service."""
+        return self._approach(exchange.scope, exchange.seen)
+
     def _approach(
         self, scope: Scope, seen: Seen, upload: OpenUpload | None = None, *, basic_only: bool = False
     ) -> Approach:
