@@ -154,3 +154,16 @@ def test_an_empty_address_is_none(start: Start) -> None:
     loaded = start("version: 0.1\nstorage: inmemory\nhttp: {addr: ''}\n")
     shown = {entry.key: (entry.value, entry.source) for entry in loaded.effective}
     assert shown["http.addr"] == ("127.0.0.1:5000", "default")
+
+
+def test_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing else is named, entrepot.yml of the working directory counts; a named one goes before it."""
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}).config_path is None
+    (tmp_path / "entrepot.yml").write_text("version: 0.1\nstorage: inmemory\nhttp: {addr: ':5017'}\n")
+    found = load(None, {})
+    assert (found.config_path, found.ignored_config) == (Path("entrepot.yml"), None)
+    assert found.settings.http.address == TcpAddress("", 5017)
+    (tmp_path / "other.yml").write_text("version: 0.1\nstorage: inmemory\nhttp: {addr: ':5018'}\n")
+    assert load(None, {"REGISTRY_CONFIGURATION_PATH": "other.yml"}).settings.http.address == TcpAddress("", 5018)
+    assert load(Path("other.yml"), {}).settings.http.address == TcpAddress("", 5018)

@@ -41,7 +41,8 @@ def feed(client: httpx.Client, count: int) -> list[dict[str, Any]]:
 def test_pushes(start_server: StartServer) -> None:
     """A blob, and a manifest under two tags: an event for the blob, and one for each tag, with all fields."""
     with Receiver() as receiver:
-        server = start_server(notifying(endpoint(receiver), includereferences=True))
+        proxied = {"http": {"trustedproxies": ["127.0.0.1/32", "10.0.0.0/8"]}}
+        server = start_server({**notifying(endpoint(receiver), includereferences=True), **proxied})
         client = server.client()
         made = images.image(layers=1)
         for blob in made.blobs:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.index.accounts import AccountRows
 from entrepot.index.ages import Ages
 from entrepot.index.blobs import Blobs
 from entrepot.index.changes import Changes
+from entrepot.index.directory import Directory
 from entrepot.index.explanation import Explanations
 from entrepot.index.forecast import Forecasts
 from entrepot.index.garbage import Garbage
@@ -19,17 +21,31 @@ from entrepot.index.kinship import Kinship
 from entrepot.index.leases import Leases
 from entrepot.index.lists import Lists
 from entrepot.index.lookups import Lookups
+from entrepot.index.matches import Matches
 from entrepot.index.outbox import Outbox
 from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
+from entrepot.index.rules import RuleRows
+from entrepot.index.seen import Seen
+from entrepot.index.seen_events import SeenEvents
+from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
 from entrepot.index.trash import Trash
 from entrepot.index.untagged import Untagged
 
-WHOLE = {"Changes._open", "Lists._search", "Garbage._links", "Outbox._told"}
-"""Read a table or an index whole on purpose. Open intents are as many as changes under way, endpoints are a few. A
+WHOLE = {
+    "AccountRows.roles",
+    "Changes._open",
+    "Garbage._links",
+    "Lists._search",
+    "Matches._patterns",
+    "Outbox._told",
+    "RuleRows.all",
+}
+"""Read a table or an index whole on purpose. Open intents are as many as changes under way, endpoints are a few,
+roles, rules and their patterns are as many as people have written. A
 search reads each name at worst: 75 ms for a million of them. What a repository's manifests name is taken away from what
 it holds in a temporary tree.
 """
@@ -40,9 +56,12 @@ WHOLE_REPOSITORY = {
     "Lists._drop_empty",
     "Lists._repositories",
     "Lists._search",
+    "Matches._forget",
     "Reclaims._all",
     "Reclaims._all_tags",
     "Reclaims._layers",
+    "Seen._page",
+    "Seen._search",
 }
 """Read all that one repository holds: on purpose, or until the first row that is found."""
 
@@ -73,6 +92,13 @@ def statements(path: Path) -> dict[str, Statement]:
             Ages(engine),
             Untagged(engine, kinship, trash),
             Forecasts(engine, kinship),
+            Seen(engine),
+            SeenEvents(engine),
+            SigningKeys(engine),
+            Directory(engine),
+            AccountRows(engine.dialect),
+            RuleRows(engine.dialect),
+            Matches(engine.dialect),
         )
         found: dict[str, Statement] = {}
         for owner in owners:
@@ -145,6 +171,6 @@ def test_sorted_by_the_index(database: Path) -> None:
     """A page of each list is read in order from where it begins: the search is bounded by ``last``."""
     found = statements(database)
     with closing(sqlite3.connect(database)) as connection:
-        for name in ("Lists._repositories", "Lists._tags", "Lists._referrers"):
+        for name in ("Lists._repositories", "Lists._tags", "Lists._referrers", "Seen._page", "SeenEvents._window"):
             steps = plan(connection, found[name])
             assert any(">?)" in step for step in steps), (name, steps)

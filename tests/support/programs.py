@@ -76,6 +76,11 @@ def need_root(why: str) -> None:
         pytest.skip(f"root is needed {why}: run the tests with sudo")
 
 
+def fails_quietly(argv: Sequence[str]) -> bool:
+    """Whether a program that asks something says no."""
+    return subprocess.run(argv, capture_output=True, check=False, timeout=30).returncode != 0
+
+
 class Failed(AssertionError):
     """A program ended with another status than expected; the message holds everything it said."""
 

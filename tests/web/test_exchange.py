@@ -9,6 +9,7 @@ from starlette.types import Message
 
 from entrepot.oci.errors import RequestInvalid, SizeInvalid, Unavailable
 from entrepot.web.exchange import SMALL, Answer, ClientGone, Exchange
+from support.seen import LOCAL
 
 
 class Wire:
@@ -21,7 +22,7 @@ class Wire:
         self.sent: list[Message] = []
         encoded = [(key.encode(), value.encode()) for key, value in (headers or {}).items()]
         scope = {"type": "http", "method": method, "headers": encoded, "query_string": query, "path": "/v2/"}
-        self.exchange = Exchange(scope, self.receive, self.send)
+        self.exchange = Exchange(scope, self.receive, self.send, LOCAL)
 
     async def receive(self) -> Message:
         """The next message; behind the last one the client is gone."""

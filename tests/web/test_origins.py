@@ -7,6 +7,7 @@ from starlette.types import Message
 from entrepot.oci.errors import Foreign
 from entrepot.web.api.origins import Origins
 from entrepot.web.exchange import Exchange
+from entrepot.web.forwarded import Forwarding, read_said
 
 
 def ask(base: str | None = None, **headers: str) -> None:
@@ -20,8 +21,10 @@ def ask(base: str | None = None, **headers: str) -> None:
 
     given = {"host": "registry.example.com:5000", **{name.replace("_", "-"): text for name, text in headers.items()}}
     pairs = [(name.encode(), text.encode()) for name, text in given.items()]
-    scope = {"type": "http", "method": "DELETE", "path": "/", "scheme": "http", "headers": pairs, "query_string": b""}
-    Origins(base).require_own(Exchange(scope, receive, send))
+    scope = {"type": "http", "method": "DELETE", "path": "/", "headers": pairs, "query_string": b""}
+    scope |= {"scheme": "http", "http_version": "1.1", "client": ("127.0.0.1", 40000)}
+    seen = Forwarding(None).believe(read_said(scope))
+    Origins(base).require_own(Exchange(scope, receive, send, seen))
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """What somebody may do: rules of all who they are, united. Deny by default; no rule takes anything away."""
 
-from collections.abc import Sequence
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from entrepot.index.directory import Account, Directory, Rule
-from entrepot.index.sight import Sight
-from entrepot.oci.access import Access
+from entrepot.auth.names import ANYWHERE
+from entrepot.auth.networks import Address, Network, read_address
+from entrepot.index.directory import ADMINISTRATORS, ANONYMOUS, EVERYONE, Account, Directory, Rule
+from entrepot.index.sight import EVERY_REPOSITORY, EVERYTHING, Sight
+from entrepot.oci.access import ACTIONS, ADMINISTRATION, ALL, CATALOG, REGISTRY, REPOSITORY, Access, write_actions
+from entrepot.oci.globs import Globs, matches_everything
 
 FRESH = 0.5
 """Seconds for which what was read of accounts and rules is believed."""
+
+MOST = 4096
+"""Decisions, and accounts, that are remembered; then all are forgotten."""
+
+EVERY_ACTION = frozenset(ACTIONS)
+
+_ON_REGISTRY = {CATALOG.name: frozenset({"*", "search"}), ADMINISTRATION.name: ALL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +37,40 @@ class Person:
     @classmethod
     def of(cls, account: Account) -> "Person":
         """Whose account it is."""
-        raise NotImplementedError
+        roles = {f"role:{role}" for role in (*account.roles, EVERYONE, ANONYMOUS)}
+        return cls(account.name, frozenset({f"{account.kind}:{account.name}", *roles}))
 
     @classmethod
     def signed_in(cls, name: str) -> "Person":
         """Somebody without an account whom a proxy has signed in."""
-        raise NotImplementedError
+        return cls(name, frozenset({f"role:{EVERYONE}", f"role:{ANONYMOUS}"}))
 
 
-NOBODY = Person("", frozenset({"role:anonymous"}))
+NOBODY = Person("", frozenset({f"role:{ANONYMOUS}"}))
+
+_ADMINISTRATORS = f"role:{ADMINISTRATORS}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A rule, ready to be asked."""
+
+    rule: Rule
+    names: Globs
+    network: Network
+    words: str
 
 
 class Policy:
-    """All rules of one moment; never changes."""
+    """All rules of one moment; never changes. Not to be used by several threads: it remembers decisions."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        raise NotImplementedError
+        self._of: dict[str, list[_Spoken]] = {}
+        for rule in rules:
+            spoken = _Spoken(rule, Globs([rule.pattern]), Network.of(rule.network), describe_rule(rule))
+            self._of.setdefault(rule.subject, []).append(spoken)
+        self._decisions: dict[tuple[frozenset[str], Access, str], str | None] = {}
+        self._sights: dict[tuple[frozenset[str], str], Sight] = {}
 
     def find_rule(self, person: Person, access: Access, address: str) -> str | None:
         """The rules in words that together allow all of ``access`` from ``address``; None where they do not.
@@ -47,15 +78,59 @@ class Policy:
         ``*`` asks for all three actions. ``registry:catalog`` is allowed to who may pull anything at all;
         ``registry:administration`` to administrators, who may do everything.
         """
-        raise NotImplementedError
+        key = (person.subjects, access, address)
+        if key not in self._decisions:
+            if len(self._decisions) >= MOST:
+                self._decisions.clear()
+            self._decisions[key] = self._decide(person, access, address)
+        return self._decisions[key]
 
     def find_permitted(self, person: Person, access: Access, address: str) -> frozenset[str]:
-        """The actions of ``access`` that are allowed. Of ``*`` those of the three that are; ``*`` too, with all three."""
-        raise NotImplementedError
+        """The actions of ``access`` that are allowed. Of ``*`` those of the three, and ``*`` itself with all three."""
+        every = access.kind == REPOSITORY and "*" in access.actions
+        single = access.actions | EVERY_ACTION if every else access.actions
+        return frozenset(
+            action
+            for action in single
+            if self.find_rule(person, Access(access.kind, access.name, frozenset({action})), address) is not None
+        )
 
     def find_sight(self, person: Person, address: str) -> Sight:
-        """Which repositories they see: those that they may pull from."""
-        raise NotImplementedError
+        """Which repositories they see: those that they may pull from. Administrators see the audit, too."""
+        key = (person.subjects, address)
+        if key not in self._sights:
+            if len(self._sights) >= MOST:
+                self._sights.clear()
+            self._sights[key] = self._look(person, address)
+        return self._sights[key]
+
+    def _decide(self, person: Person, access: Access, address: str) -> str | None:
+        if not access.actions or not access.actions <= _known_actions(access):
+            return None
+        if _ADMINISTRATORS in person.subjects:
+            return f"role {ADMINISTRATORS}"
+        holding = self._holding(person, read_address(address))
+        if access.kind == REPOSITORY:
+            wanted = EVERY_ACTION if "*" in access.actions else access.actions
+            return _combine(wanted, [spoken for spoken in holding if spoken.names.match(access.name)])
+        if access.name == CATALOG.name:
+            return next((spoken.words for spoken in holding if "pull" in spoken.rule.actions), None)
+        return None
+
+    def _look(self, person: Person, address: str) -> Sight:
+        if _ADMINISTRATORS in person.subjects:
+            return EVERYTHING
+        seen = [spoken.rule for spoken in self._holding(person, read_address(address)) if "pull" in spoken.rule.actions]
+        if any(matches_everything(rule.pattern) for rule in seen):
+            return EVERY_REPOSITORY
+        return Sight(frozenset(rule.pattern_id for rule in seen))
+
+    def _holding(self, person: Person, address: Address | None) -> Iterator[_Spoken]:
+        """Rules that speak of the person and hold where they are; those of themselves and their roles come first."""
+        for subject in sorted(person.subjects, key=_rank):
+            for spoken in self._of.get(subject, ()):
+                if spoken.network.holds(address):
+                    yield spoken
 
 
 class Book:
@@ -63,30 +138,86 @@ class Book:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._reading = asyncio.Lock()
+        self._policy = Policy(())
+        self._version = -1
+        self._read_at = -math.inf
+        self._accounts: dict[str, Account] = {}
 
     @property
     def fresh(self) -> bool:
         """Whether :attr:`policy` and :meth:`recall` can be believed without reading."""
-        raise NotImplementedError
+        return time.monotonic() - self._read_at < FRESH
 
     @property
     def version(self) -> int:
         """Of what was last read; for caches."""
-        raise NotImplementedError
+        return self._version
 
     @property
     def policy(self) -> Policy:
         """As last read."""
-        raise NotImplementedError
+        return self._policy
 
     def recall(self, name: str) -> Account | None:
         """The account, where it was asked for since the last change."""
-        raise NotImplementedError
+        return self._accounts.get(name)
 
     async def refresh(self) -> Policy:
         """Read what has changed, unless it is fresh. Raises ``Unavailable``."""
-        raise NotImplementedError
+        if not self.fresh:
+            async with self._reading:
+                if not self.fresh:  # nobody has read while we waited
+                    await self._read()
+        return self._policy
 
     async def account(self, name: str) -> Account | None:
         """The account as it is now, or was at most :data:`FRESH` ago."""
-        raise NotImplementedError
+        await self.refresh()
+        version = self._version
+        found = self._accounts.get(name) or await self._directory.account(name)
+        if found is not None and version == self._version:  # else it may be older than what was read meanwhile
+            if len(self._accounts) >= MOST:
+                self._accounts.clear()
+            self._accounts[name] = found
+        return found
+
+    async def _read(self) -> None:
+        began = time.monotonic()
+        version = await self._directory.version()
+        if version != self._version:
+            self._policy = Policy(await self._directory.rules())
+            self._accounts.clear()
+            self._version = version
+        self._read_at = began
+
+
+def describe_rule(rule: Rule) -> str:
+    """A rule in words: ``role developers: team/** pull,push``, and from where, unless that is everywhere."""
+    where = "" if rule.network == ANYWHERE else f" from {rule.network}"
+    return f"{rule.subject.replace(':', ' ', 1)}: {rule.pattern} {write_actions(rule.actions)}{where}"
+
+
+def _combine(wanted: frozenset[str], matching: Sequence[_Spoken]) -> str | None:
+    """The first rule that allows all, else the first ones that do together."""
+    for spoken in matching:
+        if wanted <= spoken.rule.actions:
+            return spoken.words
+    missing, words = wanted, []
+    for spoken in matching:
+        if missing & spoken.rule.actions:
+            missing -= spoken.rule.actions
+            words.append(spoken.words)
+    return None if missing else "; ".join(words)
+
+
+def _known_actions(access: Access) -> frozenset[str]:
+    if access.kind == REPOSITORY:
+        return EVERY_ACTION | ALL
+    return _ON_REGISTRY.get(access.name, frozenset()) if access.kind == REGISTRY else frozenset()
+
+
+def _rank(subject: str) -> tuple[int, str]:
+    """Rules for one account come before those of roles, and those of everybody last."""
+    built_in = {f"role:{EVERYONE}": 2, f"role:{ANONYMOUS}": 3}
+    return built_in.get(subject, int(subject.startswith("role:"))), subject

@@ -23,7 +23,7 @@ def check(config: Path | None) -> None:
     """Print every mistake in CONFIG and in the REGISTRY_* variables, or else what counts and who said it.
 
     Keys and variables that nobody knows are mistakes here; `entrepot serve` only warns of them. Without CONFIG the file
-    of REGISTRY_CONFIGURATION_PATH is read, without that the embedded default.
+    of REGISTRY_CONFIGURATION_PATH is read, without that ./entrepot.yml, without that the embedded default.
     """
     try:
         loaded = load(config, os.environ)

@@ -40,6 +40,14 @@ def _listens(settings: Settings, port: int) -> str:
     return f"{settings.http.scheme}://{_host(address, port)}{settings.http.prefix}{everywhere}"
 
 
+def name_host(settings: Settings) -> str:
+    """What clients write before an image's name, as far as the configuration tells."""
+    http = settings.http
+    if http.host:
+        return urlsplit(http.host).netloc
+    return "HOST" if isinstance(http.address, UnixAddress) else _host(http.address, http.address.port)
+
+
 def _host(address: TcpAddress, port: int) -> str:
     host = "localhost" if address.everywhere else address.host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

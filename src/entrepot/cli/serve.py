@@ -29,7 +29,8 @@ MAX_DEFAULT_WORKERS = 4
 def serve(config: Path | None, workers: int | None) -> None:
     """Run the registry. CONFIG is a docker/distribution configuration file (version 0.1).
 
-    Without CONFIG and REGISTRY_CONFIGURATION_PATH: 127.0.0.1:5000, data in ./entrepot-data, deleting allowed.
+    Without CONFIG: the file of REGISTRY_CONFIGURATION_PATH, else ./entrepot.yml (see entrepot init), else the built-in
+    one: 127.0.0.1:5000, data in ./entrepot-data, deleting allowed.
     """
     try:
         loaded = load(config, os.environ)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import cast
 
-from entrepot.config.compose_auth import find_auth
+from entrepot.config.compose_auth import Kinds, find_auth
 from entrepot.config.compose_events import find_endpoints, find_events, warn_of_loopback
 from entrepot.config.compose_retention import find_retention
 from entrepot.config.compose_telemetry import telemetry
@@ -25,9 +25,9 @@ _LEAST_THREADS = 25  # distribution's own minimum
 _MOST_ENTRIES = 1000
 
 
-def compose(composition: Composition, drivers: frozenset[str], auth: frozenset[str]) -> Settings:
-    """All rooms; ``drivers`` are the names of the storage drivers that the configuration holds, ``auth`` those of the
-    kinds of authentication.
+def compose(composition: Composition, drivers: frozenset[str], auth: Kinds) -> Settings:
+    """All rooms; ``drivers`` are the names of the storage drivers that the configuration holds, ``auth`` the kinds
+    of authentication.
     """
     view = composition.view
     http = _http(composition)
@@ -117,10 +117,21 @@ def _http(composition: Composition) -> HttpSettings:
         draintimeout=_draintimeout(composition),
         headers=cast("dict[str, tuple[str, ...]]", view.find("http.headers", dict) or {}),
         h2c_enabled=view.get("http.h2c.enabled", bool),
-        trustedproxies=view.find("http.trustedproxies", tuple),
+        trustedproxies=_trustedproxies(composition),
         tls=find_tls(composition),
         http2=not view.get("http.http2.disabled", bool),
     )
+
+
+def _trustedproxies(composition: Composition) -> tuple[str, ...] | None:
+    networks: tuple[str, ...] | None = composition.view.find("http.trustedproxies", tuple)
+    for network in networks or ():
+        if network.endswith("/0"):
+            composition.warn(
+                "http.trustedproxies",
+                f"{network} is everybody: whoever connects can claim any address, name and scheme; name your proxies",
+            )
+    return networks
 
 
 def _address(composition: Composition) -> TcpAddress | UnixAddress:

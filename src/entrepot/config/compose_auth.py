@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``auth`` to settings: which kind the configuration names, and what each needs (compat.md 1.2, 4)."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from entrepot.auth.settings import (
     ALGORITHMS,
@@ -15,88 +14,114 @@ from entrepot.auth.settings import (
     TokenSettings,
 )
 from entrepot.config.composition import Composition
+from entrepot.config.nodes import Origin
 from entrepot.config.values import header_name
-
-T = TypeVar("T")
 
 NOWHERE = Path("/nonexistent")
 """Stands for a path that is missing, which is said elsewhere."""
 
+Kinds = Mapping[str, Origin]
+"""What the configuration names below ``auth``, and where."""
 
-def find_auth(composition: Composition, kinds: AbstractSet[str]) -> AuthSettings:
-    """``kinds``: what the configuration names below ``auth``, known ones. Of several the others are a mistake, but for
-    ``token`` beside ``accounts``: it says how our own token service is called.
+
+def find_auth(composition: Composition, kinds: Kinds) -> AuthSettings:
+    """Of several known kinds the others are a mistake, which is said elsewhere, but for ``token`` beside ``accounts``:
+    it says how our own token service is called.
     """
+    if "proxyheader" in kinds and "accounts" not in kinds:
+        composition.missing_at(
+            kinds["proxyheader"], "auth.accounts", "accounts: {} beside auth.proxyheader: they say what a person may do"
+        )
     if "accounts" in kinds:
-        return _accounts(composition, named="token" in kinds)
-    if "proxyheader" in kinds:
-        composition.wrong("auth.proxyheader", "auth.accounts beside it: accounts say what the person may do")
+        return _Section(composition, kinds).accounts()
     if "token" in kinds:
-        return _token(composition)
+        return _Section(composition, kinds).token()
     if "htpasswd" in kinds:
-        realm = _needed(composition, "auth.htpasswd.realm", "a name for it, such as Registry")
-        path = _needed(composition, "auth.htpasswd.path", "the path of the file")
-        return HtpasswdSettings(realm, Path(path or NOWHERE))
+        return _Section(composition, kinds).htpasswd()
     if "silly" in kinds:
-        realm = _needed(composition, "auth.silly.realm", "any text")
-        return SillySettings(realm, _needed(composition, "auth.silly.service", "any text"))
+        return _Section(composition, kinds).silly()
     return None
 
 
-def _token(composition: Composition) -> TokenSettings:
-    view = composition.view
-    bundle, jwks = view.find("auth.token.rootcertbundle", Path), view.find("auth.token.jwks", Path)
-    if bundle is None and jwks is None:
-        composition.missing("auth.token.rootcertbundle", "auth.token", "a PEM file of certificates (or jwks: a file)")
-    path = view.find("auth.token.autoredirectpath", str) or TOKEN_PATH
-    return TokenSettings(
-        realm=_needed(composition, "auth.token.realm", "the address of the token service"),
-        service=_needed(composition, "auth.token.service", "the name of this registry in tokens"),
-        issuer=_needed(composition, "auth.token.issuer", "the name of the token service in tokens"),
-        rootcertbundle=bundle,
-        jwks=jwks,
-        signingalgorithms=_algorithms(composition),
-        autoredirect=view.find("auth.token.autoredirect", bool) or False,
-        autoredirectpath=path if path.startswith("/") else f"/{path}",
-    )
+class _Section:
+    """``auth``, as it is composed."""
 
+    def __init__(self, composition: Composition, kinds: Kinds) -> None:
+        self._composition = composition
+        self._view = composition.view
+        self._kinds = kinds
 
-def _algorithms(composition: Composition) -> tuple[str, ...]:
-    said: tuple[str, ...] = composition.view.find("auth.token.signingalgorithms", tuple) or ()
-    if not set(said) <= set(ALGORITHMS):
-        composition.wrong("auth.token.signingalgorithms", f"some of {', '.join(ALGORITHMS)}")
-    return said or ALGORITHMS
+    def silly(self) -> SillySettings:
+        return SillySettings(self._needed("silly.realm", "any text"), self._needed("silly.service", "any text"))
 
+    def htpasswd(self) -> HtpasswdSettings:
+        realm = self._needed("htpasswd.realm", "a name that people see when they are asked, such as Registry")
+        return HtpasswdSettings(realm, Path(self._needed("htpasswd.path", "the path of the file") or NOWHERE))
 
-def _accounts(composition: Composition, *, named: bool) -> AccountsSettings:
-    view = composition.view
-    key, cert = view.find("auth.accounts.key", Path), view.find("auth.accounts.cert", Path)
-    if key is not None and cert is None:
-        composition.missing("auth.accounts.cert", "auth.accounts.key", "the certificate of the key (a PEM file)")
-    if cert is not None and key is None:
-        composition.missing("auth.accounts.key", "auth.accounts.cert", "the key of the certificate (a PEM file)")
-    ours = AccountsSettings()
-    if not named:
-        service = view.find("auth.accounts.service", str) or ours.service
-        issuer = view.find("auth.accounts.issuer", str) or ours.issuer
-        realm = None
-    else:
-        service = _needed(composition, "auth.token.service", "the name of this registry in tokens")
-        issuer = _needed(composition, "auth.token.issuer", "the name of the token service in tokens")
-        autoredirect = view.find("auth.token.autoredirect", bool) or False
-        realm = None if autoredirect else _needed(composition, "auth.token.realm", "this server's token address")
-    header = composition.converted("auth.proxyheader", header_name) or ""
-    if header and not view.find("http.trustedproxies", tuple):
-        composition.missing(
-            "http.trustedproxies", "auth.proxyheader", "the addresses of the proxies that may say who signed in"
+    def token(self) -> TokenSettings:
+        bundle, jwks = self._view.find("auth.token.rootcertbundle", Path), self._view.find("auth.token.jwks", Path)
+        if bundle is None and jwks is None:
+            self._missing("token.rootcertbundle", "a PEM file of certificates (or jwks: a file of keys)")
+        path = self._view.find("auth.token.autoredirectpath", str) or TOKEN_PATH
+        return TokenSettings(
+            realm=self._needed("token.realm", "the address of the token service"),
+            service=self._needed("token.service", "the name of this registry in tokens"),
+            issuer=self._needed("token.issuer", "the name of the token service in tokens"),
+            rootcertbundle=bundle,
+            jwks=jwks,
+            signingalgorithms=self._algorithms(),
+            autoredirect=self._view.find("auth.token.autoredirect", bool) or False,
+            autoredirectpath=path if path.startswith("/") else f"/{path}",
         )
-    expiration = view.get("auth.accounts.expiration", float)
-    return AccountsSettings(service, issuer, realm, key, cert, expiration, header)
 
+    def accounts(self) -> AccountsSettings:
+        service, issuer, realm = self._names()
+        key, cert = self._view.find("auth.accounts.key", Path), self._view.find("auth.accounts.cert", Path)
+        if key is not None and cert is None:
+            self._missing("accounts.cert", "the certificate of auth.accounts.key (a PEM file)")
+        if cert is not None and key is None:
+            self._missing("accounts.key", "the key of auth.accounts.cert (a PEM file)")
+        return AccountsSettings(
+            service=service,
+            issuer=issuer,
+            realm=realm,
+            key=key,
+            cert=cert,
+            expiration=self._view.get("auth.accounts.expiration", float),
+            proxyheader=self._proxyheader(),
+        )
 
-def _needed(composition: Composition, key: str, allowed: str) -> str:
-    said = composition.view.said(key)
-    if said is None or not said.value:
-        composition.missing(key, key.rpartition(".")[0], allowed)
-        return ""
-    return str(said.value)
+    def _names(self) -> tuple[str, str, str | None]:
+        """Service, issuer and realm of our own token service."""
+        if "token" not in self._kinds:
+            ours = AccountsSettings()
+            service = self._view.find("auth.accounts.service", str) or ours.service
+            return service, self._view.find("auth.accounts.issuer", str) or ours.issuer, None
+        service = self._needed("token.service", "the name of this registry in tokens")
+        issuer = self._needed("token.issuer", "the name of the token service in tokens")
+        if self._view.find("auth.token.autoredirect", bool):
+            return service, issuer, None
+        return service, issuer, self._needed("token.realm", "this server's address with /auth/token or /api/auth")
+
+    def _proxyheader(self) -> str:
+        header = self._composition.converted("auth.proxyheader", header_name) or ""
+        if header and not self._view.find("http.trustedproxies", tuple):
+            allowed = "the addresses of the proxies that say who signed in, as [10.0.0.5, 192.168.0.0/24]"
+            self._composition.missing("http.trustedproxies", "auth.proxyheader", allowed)
+        return header
+
+    def _algorithms(self) -> tuple[str, ...]:
+        said: tuple[str, ...] = self._view.find("auth.token.signingalgorithms", tuple) or ()
+        if not set(said) <= set(ALGORITHMS):
+            self._composition.wrong("auth.token.signingalgorithms", f"some of {', '.join(ALGORITHMS)}")
+        return said or ALGORITHMS
+
+    def _needed(self, key: str, allowed: str) -> str:
+        said = self._view.said(f"auth.{key}")
+        if said is None or not said.value:
+            self._missing(key, allowed)
+            return ""
+        return str(said.value)
+
+    def _missing(self, key: str, allowed: str) -> None:
+        self._composition.missing_at(self._kinds[key.partition(".")[0]], f"auth.{key}", allowed)

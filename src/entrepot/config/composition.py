@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from entrepot.config.check import View
 from entrepot.config.mistakes import Mistake
-from entrepot.config.nodes import DEFAULT
+from entrepot.config.nodes import DEFAULT, Origin
 
 T = TypeVar("T")
 
@@ -35,7 +35,10 @@ class Composition:
     def missing(self, key: str, because: str, allowed: str) -> None:
         """``key`` is needed beside what was said of ``because``, and was not said (not even wrongly)."""
         said = self.view.said(because)
-        origin = DEFAULT if said is None else said.origin
+        self.missing_at(DEFAULT if said is None else said.origin, key, allowed)
+
+    def missing_at(self, origin: Origin, key: str, allowed: str) -> None:
+        """``key`` is needed by the section that stands at ``origin``, and was not said."""
         if not any(mistake.key == key for mistake in self.view.checked.mistakes):
             self.mistakes.append(Mistake(origin, key, "nothing", f"allowed: {allowed}"))
 

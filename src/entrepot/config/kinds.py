@@ -14,6 +14,7 @@ from enum import Enum
 from entrepot.config import values
 from entrepot.config.nodes import FALSEHOODS, TRUTHS, Listing, Node, Scalar, Table, is_null
 from entrepot.config.redact import HIDDEN, described, is_secret, listed, named, nature
+from entrepot.oci.globs import REPOSITORY_PATTERN
 
 
 class Unfit(Exception):
@@ -234,7 +235,7 @@ LOOSE_COUNT = _loose(COUNT)
 STRINGS = list_of(STRING)
 NETWORKS = list_of(textual("network", values.NETWORK, values.network))
 PATTERNS = list_of(textual("regular expression", "a regular expression", values.regular_expression))
-REPOSITORY_PATTERNS = list_of(textual("pattern", values.REPOSITORY_PATTERN, values.repository_pattern))
+REPOSITORY_PATTERNS = list_of(textual("pattern", REPOSITORY_PATTERN, values.repository_pattern))
 TAG_PATTERNS = list_of(textual("pattern", values.TAG_PATTERN, values.tag_pattern))
 HEADERS = Kind("map of lists", Form.YAML, _headers, open=True)
 FIELDS = Kind("map", Form.YAML, _fields, open=True)

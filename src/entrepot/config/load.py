@@ -26,6 +26,9 @@ from entrepot.config.settings import Settings
 
 # Where the images and packages of distribution keep their configuration.
 USUAL_PATHS = (Path("/etc/docker/registry/config.yml"), Path("/etc/distribution/config.yml"))
+OWN_PATH = Path("entrepot.yml")
+"""In the directory where a command is run: what ``entrepot init`` writes."""
+
 _VERSION = "0.1"
 _IDLE_SECTIONS = ("log.hooks", "redis", "reporting", "compatibility")
 
@@ -48,12 +51,12 @@ class Loaded:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """The configuration at ``path``, else at REGISTRY_CONFIGURATION_PATH, else the embedded one.
+    """The configuration at ``path``, else at REGISTRY_CONFIGURATION_PATH, else at OWN_PATH, else the embedded one.
 
     Raises ConfigurationError with every mistake.
     """
-    if path is None and environ.get(CONFIGURATION_PATH):
-        path = Path(environ[CONFIGURATION_PATH])
+    if path is None:
+        path = _find_path(environ)
     document = _embedded() if path is None else _file(path)
     schema = tree(KEYS)
     root, mistakes = _root(document)
@@ -80,6 +83,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         config_path=path,
         ignored_config=first_existing(USUAL_PATHS) if path is None else None,
     )
+
+
+def _find_path(environ: Mapping[str, str]) -> Path | None:
+    said = environ.get(CONFIGURATION_PATH)
+    return Path(said) if said else first_existing((OWN_PATH,))
 
 
 def first_existing(candidates: tuple[Path, ...]) -> Path | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from entrepot.config.drivers import IMPLEMENTED_DRIVERS, NOT_DRIVERS
 from entrepot.config.mistakes import Mistake
-from entrepot.config.nodes import Listing, Node, Scalar, Table, at, is_disabled, is_empty, is_null
+from entrepot.config.nodes import Listing, Node, Origin, Scalar, Table, at, is_disabled, is_empty, is_null
 from entrepot.config.schema import Branch, nearest
 
 _SECTIONS = {
@@ -68,10 +68,10 @@ def _kinds_of_auth(node: Node) -> Iterator[tuple[str, Node]]:
         yield from ((name, entry) for name, entry in node.entries.items() if name.lower() not in {"", "none"})
 
 
-def find_kinds(root: Table) -> frozenset[str]:
-    """The kinds of authentication that the configuration names."""
+def find_kinds(root: Table) -> Mapping[str, Origin]:
+    """The kinds of authentication that the configuration names, and where."""
     section = root.entries.get("auth")
-    return frozenset() if section is None else frozenset(name.lower() for name, _ in _kinds_of_auth(section))
+    return {} if section is None else {name.lower(): node.origin for name, node in _kinds_of_auth(section)}
 
 
 def _auth(root: Table, known: Branch) -> Iterator[Mistake]:

@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from entrepot.oci.globs import REPOSITORY_PATTERN, is_repository_pattern
 from entrepot.web.settings import TcpAddress
 
 _NANOSECONDS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "ns": 1}
@@ -32,7 +33,6 @@ _POSTGRESQL = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _PREFIX = re.compile(r"/([A-Za-z0-9._~-]+/)*", re.ASCII)
-_REPOSITORY_PATTERN = re.compile(r"[a-z0-9*?][a-z0-9._/*?-]*", re.ASCII)
 _TAG_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]+", re.ASCII)
 _INT64 = 2**63 - 1
 _LONGEST = 64
@@ -46,7 +46,6 @@ HTTP_URL = "an http:// or https:// address with a host"
 INDEX_URL = "sqlite:////absolute/path (four slashes) or postgresql://user:password@host/database"
 NETWORK = "an address or a network, such as 10.0.0.0/8 or fd00::/8"
 ROUTE = "a path that begins with /, such as /metrics"
-REPOSITORY_PATTERN = "a repository's name in small letters, with * for a run within a part, ** over parts, ? for one"
 TAG_PATTERN = "a tag, with * for any run of characters and ? for one"
 PREFIX = "a path that begins with /, such as /registry/"
 
@@ -264,8 +263,8 @@ def regular_expression(text: str) -> str:
 
 
 def repository_pattern(text: str) -> str:
-    """A pattern that some repository's name can match; a character that is in no name would match nothing, silently."""
-    if not _REPOSITORY_PATTERN.fullmatch(text):
+    """A pattern that some repository's name can match."""
+    if not is_repository_pattern(text):
         raise ValueError(REPOSITORY_PATTERN)
     return text
 

@@ -11,6 +11,7 @@ from sqlalchemy.sql import ClauseElement
 from entrepot.index.deeds import Deed, TagMove, Witness
 from entrepot.index.engine import Transaction
 from entrepot.index.facts import BlobTruth, HeldBlob, ManifestFacts, ManifestTruth, TagTruth, Truth
+from entrepot.index.matches import Matches
 from entrepot.index.schema import BLOBS, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TAGS
 from entrepot.index.statements import Statement, Value, insert_absent, insert_replacing
 from entrepot.index.trash import Trash
@@ -24,6 +25,7 @@ class Recorder:
     def __init__(self, dialect: Dialect, trash: Trash, witnesses: Sequence[Witness] = ()) -> None:
         self._trash = trash
         self._witnesses = witnesses
+        self._matches = Matches(dialect)
         self._tag_target = Statement.compile(
             select(TAGS.c.digest).where(TAGS.c.repository_id == bindparam("here"), TAGS.c.name == bindparam("tag")),
             dialect,
@@ -105,6 +107,7 @@ class Recorder:
         tx.execute(self._add_repository, {"name": name})
         made = self._find_repository(name, tx)
         assert made is not None  # noqa: S101 - just inserted in this transaction
+        self._matches.meet(name, tx)
         return made
 
     def _tag(self, here: int, truth: TagTruth, tx: Transaction) -> list[TagMove]:

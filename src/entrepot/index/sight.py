@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """``patterns``: ids of patterns of which one must match a repository's name; None: all repositories are seen."""
+    """``patterns``: ids of patterns of which one must match a repository's name; None: all repositories are seen.
+    ``audit``: so are events that speak of no repository, such as logins.
+    """
 
     patterns: frozenset[int] | None
+    audit: bool = False
 
 
-EVERYTHING = Sight(None)
+EVERYTHING = Sight(None, audit=True)
+
+EVERY_REPOSITORY = Sight(None)
 
 NOTHING = Sight(frozenset())

@@ -11,6 +11,9 @@ from entrepot.oci.names import RepositoryName
 REPOSITORY = "repository"
 REGISTRY = "registry"
 
+ACTIONS = ("pull", "push", "delete")
+"""What can be done with a repository, in the order in which it is written."""
+
 PULL = frozenset({"pull"})
 PUSH = frozenset({"pull", "push"})
 DELETE = frozenset({"delete"})
@@ -49,8 +52,7 @@ class Access:
         return cls(kind, name, words)
 
     def __str__(self) -> str:
-        order = {"pull": "0", "push": "1", "delete": "2"}
-        return f"{self.kind}:{self.name}:{','.join(sorted(self.actions, key=lambda word: order.get(word, word)))}"
+        return f"{self.kind}:{self.name}:{write_actions(self.actions)}"
 
 
 CATALOG = Access(REGISTRY, "catalog", ALL)
@@ -66,3 +68,9 @@ ADMINISTRATION = Access(REGISTRY, "administration", ALL)
 def to_repository(name: RepositoryName, actions: frozenset[str]) -> Access:
     """Actions on a repository."""
     return Access(REPOSITORY, name, actions)
+
+
+def write_actions(actions: frozenset[str]) -> str:
+    """As in a scope: ``pull,push,delete``."""
+    order = {word: str(place) for place, word in enumerate(ACTIONS)}
+    return ",".join(sorted(actions, key=lambda word: order.get(word, word)))

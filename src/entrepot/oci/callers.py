@@ -7,9 +7,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Caller:
     """One request. ``actor``: the account, "" where nobody had to say who they are; ``rule``: what allowed it, in
-    words; the others are empty where the registry acts by itself. ``address``: of the connection's other end.
-    ``remote``: what a proxy in front calls the client, which anybody can claim, else address and port.
-    ``origin``: scheme and host under which the client sees the registry, as in ``https://registry.example.com``.
+    words; the others are empty where the registry acts by itself. ``address``: of the client, as far as it can be
+    believed. ``remote``: the same with its port where that is known. ``origin``: scheme and host under which the client
+    sees the registry, as in ``https://registry.example.com``, and the path that a proxy in front strips.
     """
 
     actor: str = ""

@@ -7,12 +7,11 @@ Fields that have nothing to say are left out where 2.8 leaves them out, since re
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Literal
-from uuid import uuid4
 
 from entrepot.index.deeds import Deed, TagMove
 from entrepot.index.engine import Transaction
+from entrepot.index.envelopes import Happening, Source, write_event
 from entrepot.index.facts import BlobTruth, ManifestFacts, ManifestTruth, StoredManifest, TagTruth, Truth
 from entrepot.index.outbox import OutboxWriter
 from entrepot.oci.callers import Caller
@@ -25,9 +24,6 @@ Told = Literal["push", "pull", "mount", "delete"]
 """What events call what was done."""
 
 Target = dict[str, object]
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-"""Made once: this runs in the one thread that writes to the index."""
 
 
 class EventWriter:
@@ -51,7 +47,7 @@ class EventWriter:
         action: Told = "push" if deed.action == "restore" else deed.action
         for target in self._describer.targets(repository, truths, deed):
             body = self._describer.event(action, target, deed.caller, now)
-            self._outbox.add(now / 1e9, body, tx)
+            self._outbox.add(now / 1e9, body, tx, repository)
 
 
 class Describer:
@@ -59,20 +55,14 @@ class Describer:
 
     def __init__(self, settings: EventSettings) -> None:
         self._settings = settings
+        self._source = Source(settings.source, settings.instance)
 
     def event(self, action: Told, target: Target, caller: Caller, when: int) -> str:
-        """The JSON of one event; ``when`` in nanoseconds since 1970. Its id stays the same however often it is told."""
-        source = {"addr": self._settings.source, "instanceID": self._settings.instance}
-        document = {
-            "id": str(uuid4()),
-            "timestamp": _timestamp(when),
-            "action": action,
-            "target": target,
-            "request": _request(caller),
-            "actor": {"name": caller.actor} if caller.actor else {},
-            "source": {name: value for name, value in source.items() if value},
-        }
-        return _ENCODER.encode(document)
+        """The JSON of one event; ``when`` in nanoseconds since 1970. The rule that allowed it stands under a key that
+        distribution does not have, where there is one.
+        """
+        more = {"authorization": {"rule": caller.rule}} if caller.rule else {}
+        return write_event(Happening(action, target, _request(caller), caller.actor, more), self._source, when)
 
     def targets(self, repository: RepositoryName, truths: Sequence[Truth], deed: Deed) -> Iterator[Target]:
         """What was done to which names. A manifest comes before the tags that went with it."""
@@ -148,8 +138,3 @@ def _references(payload: bytes) -> list[Target]:
     named = [document.get("config"), *(document.get("layers") or ()), *(document.get("manifests") or ())]
     keys = ("mediaType", "size", "digest")
     return [{key: one[key] for key in keys if one.get(key)} for one in named if isinstance(one, dict)]
-
-
-def _timestamp(when: int) -> str:
-    seconds, nanoseconds = divmod(when, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{nanoseconds:09}Z"

@@ -15,19 +15,21 @@ from typing import cast
 from starlette.types import Scope
 
 from entrepot.oci.access import PULL, to_repository
-from entrepot.oci.errors import RegistryError, RouteUnknown, SizeInvalid, Unavailable
+from entrepot.oci.errors import RegistryError, RequestInvalid, RouteUnknown, SizeInvalid, Unavailable
 from entrepot.oci.names import RepositoryName, parse_reference
 from entrepot.registry.registry import Registry
 from entrepot.telemetry.health import HealthBoard
 from entrepot.telemetry.logs import AccessLog, Logger
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.web.api.router import JsonApi
-from entrepot.web.callers import describe_client, find_caller
+from entrepot.web.callers import find_caller
 from entrepot.web.doors import Doors
 from entrepot.web.errors import answer_error, answer_fault
 from entrepot.web.exchange import ClientGone, Exchange, Receive, Send
+from entrepot.web.forwarded import Seen
 from entrepot.web.pages import Pages
 from entrepot.web.settings import HttpSettings
+from entrepot.web.tokens import TokenPages
 from entrepot.web.v1 import Search
 from entrepot.web.v2.api import Api
 from entrepot.web.v2.routes import find_route
@@ -67,12 +69,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who answers what."""
+    """Who answers what. ``tokens``: where we have a token service."""
 
     api: Api
     search: Search
     json_api: JsonApi
     pages: Pages
+    tokens: TokenPages | None = None
 
 
 class Edge:
@@ -108,29 +111,32 @@ class Edge:
             return
         started = time.perf_counter()
         self._metrics.in_flight += 1
+        seen = self._doors.look(scope)
         try:
-            done = await self._quick(scope, send) or await self._full(scope, receive, send)
+            done = await self._quick(scope, send, seen) or await self._full(scope, receive, send, seen)
         finally:
             self._metrics.in_flight -= 1
         seconds = time.perf_counter() - started
         method = _METHODS.get(cast(str, scope["method"]), "other")
         self._metrics.observe(done.handler, method, done.status, seconds, done.received, done.sent)
         if self._access is not None:
-            self._add_access(scope, done)
+            self._add_access(scope, seen, done)
 
-    async def _quick(self, scope: Scope, send: Send) -> Done | None:
+    async def _quick(self, scope: Scope, send: Send, seen: Seen) -> Done | None:
         """GET and HEAD of a manifest that the index knows; None: take the full way."""
         method = scope["method"]
         path = cast(str, scope["path"])
         head, found, tail = path.rpartition("/manifests/")
-        if not found or method not in {"GET", "HEAD"} or self._board.blocked or not head.startswith(self._prefix):
+        if not found or method not in {"GET", "HEAD"} or self._board.blocked or seen.fault:
+            return None
+        if not head.startswith(self._prefix):
             return None
         name = head[len(self._prefix) :]
         if not name.startswith("/v2/") or any(key == b"if-none-match" for key, _ in scope["headers"]):
             return None
         try:
             repository, reference = RepositoryName.parse(name[4:]), parse_reference(tail)
-            admission = self._doors.recall(scope, to_repository(repository, PULL))
+            admission = self._doors.recall(scope, seen, to_repository(repository, PULL))
             if admission is None:
                 return None
             manifest = await self._registry.manifests.peek(repository, reference)
@@ -153,11 +159,11 @@ class Edge:
         await send({"type": "http.response.body", "body": body})
         note = self._registry.pulls.note_manifest if method == "GET" else self._registry.pulls.note_look
         actor, rule = admission.actor, admission.rule
-        note(repository, reference, manifest, lambda: find_caller(scope, request_id, actor, rule))
+        note(repository, reference, manifest, lambda: find_caller(scope, seen, request_id, actor, rule))
         return Done("manifest", 200, 0, len(body))
 
-    async def _full(self, scope: Scope, receive: Receive, send: Send) -> Done:
-        exchange = Exchange(scope, receive, send)
+    async def _full(self, scope: Scope, receive: Receive, send: Send, seen: Seen) -> Done:
+        exchange = Exchange(scope, receive, send, seen)
         request_id = exchange.extra["X-Request-Id"] = self._request_id()
         handler = "other"
         try:
@@ -175,7 +181,14 @@ class Edge:
         return Done(handler, exchange.status, exchange.received, exchange.sent)
 
     def _find(self, exchange: Exchange) -> tuple[str, Callable[[], Awaitable[None]]]:
-        path = cast(str, exchange.scope["path"])
+        if exchange.seen.fault:
+            exchange.extra["Connection"] = "close"  # whoever forwarded it may take what follows for another request
+            raise RequestInvalid(exchange.seen.fault)
+        path = whole = cast(str, exchange.scope["path"])
+        tokens = self._parts.tokens
+        if tokens is not None and tokens.serves(whole, whole.removeprefix(self._prefix)):
+            self._require_health()
+            return "token", lambda: tokens.handle(exchange)
         if not path.startswith(self._prefix):
             raise RouteUnknown(f"this registry is served under {self._prefix}/ (http.prefix)")
         path = path[len(self._prefix) :]
@@ -218,14 +231,14 @@ class Edge:
             "http.request.id": request_id,
             "http.request.method": exchange.method,
             "http.request.uri": str(exchange.scope["path"])[:500],
-            "http.request.remoteaddr": describe_client(exchange.scope),
+            "http.request.remoteaddr": exchange.seen.address or "-",
             "http.request.useragent": exchange.headers.get("user-agent", "")[:200],
         }
 
     def _request_id(self) -> str:
         return f"{self._identity}-{next(self._numbers):x}"
 
-    def _add_access(self, scope: Scope, done: Done) -> None:
+    def _add_access(self, scope: Scope, seen: Seen, done: Done) -> None:
         assert self._access is not None  # noqa: S101 - asked by the caller
         referer = agent = ""
         for key, value in scope["headers"]:
@@ -236,7 +249,7 @@ class Edge:
         query = scope["query_string"]
         target = f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]
         request = f"{scope['method']} {target} HTTP/{_VERSIONS.get(scope['http_version'], scope['http_version'])}"
-        self._access.add(describe_client(scope), request, done.status, done.sent, referer, agent)
+        self._access.add(seen.address or "-", request, done.status, done.sent, referer, agent)
 
 
 def _canonical(name: str) -> str:

@@ -18,6 +18,7 @@ from entrepot.auth.gate import Admission
 from entrepot.oci.callers import Caller
 from entrepot.oci.errors import RequestInvalid, SizeInvalid, Unavailable
 from entrepot.web.callers import find_caller
+from entrepot.web.forwarded import Seen
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -66,8 +67,10 @@ def answer_options(methods: Sequence[str]) -> Answer:
 class Exchange:
     """A request, its body, and the way to answer it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, seen: Seen) -> None:
+        """``seen``: what is believed of who asks."""
         self.scope = scope
+        self.seen = seen
         self.method = cast(str, scope["method"])
         self.headers = Headers(scope=scope)
         self.received = 0
@@ -95,7 +98,7 @@ class Exchange:
     def caller(self) -> Caller:
         """Who asks, for history and events."""
         admitted = self.admitted
-        return find_caller(self.scope, self.extra.get("X-Request-Id", ""), admitted.actor, admitted.rule)
+        return find_caller(self.scope, self.seen, self.extra.get("X-Request-Id", ""), admitted.actor, admitted.rule)
 
     @property
     def admitted(self) -> Admission:

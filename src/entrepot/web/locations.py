@@ -2,9 +2,11 @@
 """How ``Location`` and ``Link`` are written (compat.md 3.9).
 
 Relative by default: behind a proxy a path is always right, where scheme and host often are not ("wrong scheme/host
-behind a proxy" is among the most frequent complaints about registries). Absolute where ``http.host`` says so.
+behind a proxy" is among the most frequent complaints about registries). Absolute where ``http.host`` says so. A path
+that a trusted proxy strips (X-Forwarded-Prefix) stands before it.
 """
 
+from typing import Self
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -16,9 +18,15 @@ from entrepot.web.settings import HttpSettings
 class Locations:
     """Writes addresses of this registry's resources."""
 
-    def __init__(self, settings: HttpSettings) -> None:
-        self._path = settings.prefix.rstrip("/")
+    def __init__(self, settings: HttpSettings, stripped: str = "") -> None:
+        """``stripped``: by a proxy, as in ``/registry``."""
+        self._settings = settings
+        self._path = stripped + settings.prefix.rstrip("/")
         self._base = self._path if settings.base is None else settings.base
+
+    def under(self, stripped: str) -> Self:
+        """The same for a client that comes through a proxy which strips ``stripped``."""
+        return type(self)(self._settings, stripped) if stripped else self
 
     def upload(self, name: RepositoryName, upload: UUID, state: str = "") -> str:
         """Where an upload goes on; ``state``: whose it is, see ``Gate.seal``."""

@@ -86,9 +86,8 @@ def _root(exchange: Exchange) -> Answer:
     """HTML only for those who name it: clients that probe ``/`` must not get a page (design "Same origin")."""
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Vary": "Accept"}
     if "text/html" in exchange.headers.get("accept", ""):
-        host = "".join(c for c in exchange.headers.get("host", "localhost") if c.isalnum() or c in ".-:[]")
         policy = "default-src 'none'; frame-ancestors 'none'"
-        page = _ROOT_PAGE.format(version=__version__, host=host)
+        page = _ROOT_PAGE.format(version=__version__, host=exchange.seen.host)
         html = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
         return Answer(200, {**headers, **html}, page.encode())
     body = json.dumps(f"entrepot {__version__}").encode() + b"\n"

@@ -8,7 +8,6 @@ programs such as curl say neither. A body must be ``application/json``, which no
 from urllib.parse import urlsplit
 
 from entrepot.oci.errors import Foreign
-from entrepot.web.callers import find_origin
 from entrepot.web.exchange import Exchange
 
 OWN_SITES = {"same-origin", "none"}
@@ -37,7 +36,7 @@ class Origins:
     def _own(self, exchange: Exchange) -> set[tuple[str, int]]:
         """Hosts and ports. Proxies that end TLS do not always tell the scheme, so the Host header counts for both."""
         host = exchange.headers.get("host", "")
-        urls = [f"http://{host}", f"https://{host}", find_origin(exchange.scope), self._base or ""]
+        urls = [f"http://{host}", f"https://{host}", exchange.seen.origin, self._base or ""]
         return {place for place in map(_place, urls) if place is not None}
 
 

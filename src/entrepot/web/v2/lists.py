@@ -44,7 +44,9 @@ class ListPages:
         )
         headers = {}
         if page.more:
-            headers["Link"] = self._locations.next_page("/v2/_catalog", last=page.entries[-1], n=limit)
+            headers["Link"] = self._locations.under(exchange.seen.prefix).next_page(
+                "/v2/_catalog", last=page.entries[-1], n=limit
+            )
         return json_answer({"repositories": page.entries}, headers=headers)
 
     async def tags(self, exchange: Exchange, name: RepositoryName) -> Answer:
@@ -54,7 +56,9 @@ class ListPages:
         page = await self._registry.catalogue.tags(name, exchange.query.get("last", ""), limit)
         headers = {}
         if page.more:
-            headers["Link"] = self._locations.next_page(f"/v2/{name}/tags/list", last=page.entries[-1], n=limit)
+            headers["Link"] = self._locations.under(exchange.seen.prefix).next_page(
+                f"/v2/{name}/tags/list", last=page.entries[-1], n=limit
+            )
         return json_answer({"name": name, "tags": page.entries}, headers=headers)
 
     async def referrers(self, exchange: Exchange, name: RepositoryName, subject: Digest) -> Answer:
@@ -71,7 +75,9 @@ class ListPages:
             parameters: dict[str, str | int] = {"last": page.entries[-1].manifest.digest}
             if artifact_type is not None:
                 parameters["artifactType"] = artifact_type
-            headers["Link"] = self._locations.next_page(f"/v2/{name}/referrers/{subject}", **parameters)
+            headers["Link"] = self._locations.under(exchange.seen.prefix).next_page(
+                f"/v2/{name}/referrers/{subject}", **parameters
+            )
         document = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": descriptors}
         return json_answer(document, headers=headers)
 

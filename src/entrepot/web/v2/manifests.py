@@ -83,7 +83,8 @@ async def put(
             raise ManifestTooLarge(f"a manifest has at most {MAX_MANIFEST} bytes")
         content_type = exchange.headers.get("content-type", "")
         manifest = await registry.manifests.put(name, reference, tags, content_type, payload, exchange.caller())
-    headers = {"Location": locations.manifest(name, manifest.digest), "Docker-Content-Digest": str(manifest.digest)}
+    location = locations.under(exchange.seen.prefix).manifest(name, manifest.digest)
+    headers = {"Location": location, "Docker-Content-Digest": str(manifest.digest)}
     if manifest.subject is not None:
         headers["OCI-Subject"] = manifest.subject
     if tags:

@@ -40,13 +40,13 @@ class UploadPages:
         if "mount" in query:
             mounted = await self._mount(exchange, name)
             if mounted is not None:
-                return self._created(name, mounted)
+                return self._created(exchange, name, mounted)
         digest = Digest.parse(query["digest"]) if query.get("digest") and "mount" not in query else None
         if digest is not None:
             return await self._post_whole(exchange, name, digest)
         algorithm = parse_algorithm(query.get("digest-algorithm") or "sha256")
         upload = await self._registry.uploads.start(name, algorithm)
-        return self._accepted(name, upload, 0, self._doors.seal(upload, exchange.admitted))
+        return self._accepted(exchange, name, upload, 0, self._doors.seal(upload, exchange.admitted))
 
     async def _post_whole(self, exchange: Exchange, name: RepositoryName, digest: Digest) -> Answer:
         """All in one step. What breaks off is forgotten: nobody was told the upload's id, so nobody could go on."""
@@ -58,13 +58,13 @@ class UploadPages:
             except BaseException:
                 await writer.cancel()
                 raise
-        return self._created(name, digest)
+        return self._created(exchange, name, digest)
 
     async def get(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         """How far the upload is."""
         upload = _parse_upload(tail)
         offset = await self._registry.uploads.offset(name, upload)
-        return Answer(204, self._progress(name, upload, offset, exchange.query.get(STATE, "")))
+        return Answer(204, self._progress(exchange, name, upload, offset, exchange.query.get(STATE, "")))
 
     async def patch(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         """The next bytes."""
@@ -74,7 +74,7 @@ class UploadPages:
         async with self._registry.uploads.receive(name, upload, at) as writer:
             await _receive(exchange, writer, at)
             offset = writer.offset
-        return self._accepted(name, upload, offset, exchange.query.get(STATE, ""))
+        return self._accepted(exchange, name, upload, offset, exchange.query.get(STATE, ""))
 
     async def put(self, exchange: Exchange, name: RepositoryName, tail: str) -> Answer:
         """The last bytes, where there are any, and the digest of all."""
@@ -87,7 +87,7 @@ class UploadPages:
         async with self._registry.uploads.receive(name, upload, at) as writer:
             await _receive(exchange, writer, at)
             await self._registry.uploads.commit(name, writer, digest, exchange.caller())
-        return self._created(name, digest)
+        return self._created(exchange, name, digest)
 
     async def delete(self, name: RepositoryName, tail: str) -> Answer:
         """Cancel."""
@@ -107,15 +107,18 @@ class UploadPages:
             return None
         return wanted if await self._registry.blobs.mount(name, wanted, origin, exchange.caller()) else None
 
-    def _created(self, name: RepositoryName, digest: Digest) -> Answer:
-        return Answer(201, {"Location": self._locations.blob(name, digest), "Docker-Content-Digest": digest})
+    def _created(self, exchange: Exchange, name: RepositoryName, digest: Digest) -> Answer:
+        location = self._locations.under(exchange.seen.prefix).blob(name, digest)
+        return Answer(201, {"Location": location, "Docker-Content-Digest": digest})
 
-    def _accepted(self, name: RepositoryName, upload: UUID, offset: int, state: str) -> Answer:
-        return Answer(202, self._progress(name, upload, offset, state))
+    def _accepted(self, exchange: Exchange, name: RepositoryName, upload: UUID, offset: int, state: str) -> Answer:
+        return Answer(202, self._progress(exchange, name, upload, offset, state))
 
-    def _progress(self, name: RepositoryName, upload: UUID, offset: int, state: str) -> dict[str, str]:
+    def _progress(
+        self, exchange: Exchange, name: RepositoryName, upload: UUID, offset: int, state: str
+    ) -> dict[str, str]:
         return {
-            "Location": self._locations.upload(name, upload, state),
+            "Location": self._locations.under(exchange.seen.prefix).upload(name, upload, state),
             "Docker-Upload-UUID": str(upload),
             "Range": f"0-{max(offset - 1, 0)}",
         }

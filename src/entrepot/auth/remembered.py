@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was found out about credentials a moment ago, without keeping any of them."""
+
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+MOST = 10_000
+"""Remembered at most; who was used longest ago goes first."""
+
+Found = TypeVar("Found")
+
+
+def digest(key: bytes, *parts: str) -> bytes:
+    """A keyed hash over texts, no two sequences of which give the same input."""
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    lengths = ",".join(str(len(part)) for part in encoded)
+    return hmac.digest(key, b"\n".join([lengths.encode(), *encoded]), "sha256")
+
+
+class Remembered(Generic[Found]):
+    """Under a keyed hash, whose key is random and of this object. Not to be used by several threads.
+
+    ``now``: the clock in which it is said how long something is remembered.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._key = secrets.token_bytes(32)
+        self._now = now
+        self._found: OrderedDict[bytes, tuple[float, Found]] = OrderedDict()
+
+    def name(self, *parts: str) -> bytes:
+        """Under which something about ``parts`` is remembered."""
+        return digest(self._key, *parts)
+
+    def holds(self, name: bytes) -> bool:
+        """Whether anything was found out."""
+        entry = self._found.get(name)
+        if entry is None:
+            return False
+        if entry[0] <= self._now():
+            del self._found[name]
+            return False
+        self._found.move_to_end(name)
+        return True
+
+    def find(self, name: bytes) -> Found | None:
+        """What was found out, or None."""
+        return self._found[name][1] if self.holds(name) else None
+
+    def add(self, name: bytes, found: Found, until: float) -> None:
+        """Remember it until then."""
+        self._found[name] = (until, found)
+        self._found.move_to_end(name)
+        if len(self._found) > MOST:
+            self._found.popitem(last=False)
+
+    def forget(self) -> None:
+        """All of it."""
+        self._found.clear()

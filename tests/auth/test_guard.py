@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passwords are checked few at once, slower with each failure, once for who is right."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from entrepot.auth import guard as guarding
+from entrepot.auth.failures import MOST, Failures, find_network
+from entrepot.auth.guard import SECONDS, Guard
+from entrepot.auth.remembered import digest
+from entrepot.oci.errors import TooManyRequests
+from support.waiting import eventually
+
+HERE, THERE = "192.0.2.1", "198.51.100.9"
+
+
+class Bench:
+    """A guard with a clock that is set by hand, and hashes that can be held up."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self.hashed: list[tuple[str, str]] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.at_once = self.most_at_once = 0
+        self._lock = threading.Lock()
+        self.guard = Guard(self._verify, "dummy", lambda: self.now, self._sleep)
+
+    def _verify(self, stored: str, password: str) -> bool:
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.at_once, self.most_at_once)
+            self.hashed.append((stored, password))
+        self.go_on.wait(20)
+        with self._lock:
+            self.at_once -= 1
+        return stored == f"hash of {password}"
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+    async def fail(self, times: int, *, user: str = "alice", address: str = HERE) -> None:
+        """Wrong passwords, one after the other."""
+        for number in range(times):
+            assert not await self.guard.check(user, f"wrong {number}", "hash of right", address)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A guard on a bench."""
+    return Bench()
+
+
+async def test_right_and_wrong(bench: Bench) -> None:
+    """A right password passes, a wrong one does not, and neither does any for a user that is not there."""
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert not await bench.guard.check("alice", "wrong", "hash of right", HERE)
+    assert not await bench.guard.check("nobody", "right", None, HERE)
+    assert bench.hashed == [("hash of right", "right"), ("hash of right", "wrong"), ("dummy", "right")]
+
+
+async def test_the_dummy_lets_nobody_in(bench: Bench) -> None:
+    """Even the password of the dummy does not make a user that is not there."""
+    bench.guard = Guard(lambda _stored, _password: True, "dummy")
+    assert not await bench.guard.check("nobody", "anything", None, HERE)
+    assert not bench.guard.recall("nobody", "anything", "dummy")
+
+
+async def test_remembered_for_half_a_minute(bench: Bench) -> None:
+    """What was right is known for 30 s without hashing, then hashed again."""
+    assert not bench.guard.recall("alice", "right", "hash of right")
+    await bench.guard.check("alice", "right", "hash of right", HERE)
+    bench.now += SECONDS - 1
+    assert bench.guard.recall("alice", "right", "hash of right")
+    assert await bench.guard.check("alice", "right", "hash of right", THERE)
+    assert len(bench.hashed) == 1
+    bench.now += 2
+    assert not bench.guard.recall("alice", "right", "hash of right")
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert len(bench.hashed) == 2
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "stored"),
+    [
+        ("alice", "right", "hash of another"),
+        ("alice", "righ", "hash of right"),
+        ("alic", "eright", "hash of right"),
+        ("bob", "right", "hash of right"),
+    ],
+)
+async def test_remembered_is_bound_to_all_three(bench: Bench, user: str, password: str, stored: str) -> None:
+    """A changed stored hash forgets; so does anything else that differs."""
+    await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert bench.guard.recall("alice", "right", "hash of right")
+    assert not bench.guard.recall(user, password, stored)
+
+
+def test_digest_keeps_parts_apart() -> None:
+    """No two sequences of texts run into one, whatever stands in them."""
+    texts = [("a", "b"), ("ab", ""), ("", "ab"), ("a\nb", ""), ("a", "\nb"), ("a\n", "b"), ("a", "b", ""), ("ab",)]
+    assert len({digest(b"key", *parts) for parts in texts}) == len(texts)
+    assert digest(b"key", "a", "b") == digest(b"key", "a", "b") != digest(b"other", "a", "b")
+
+
+async def test_two_at_once(bench: Bench) -> None:
+    """However many ask, two passwords are hashed at once."""
+    bench.go_on.clear()
+    asking = [asyncio.create_task(bench.guard.check(f"user{n}", "x", None, f"192.0.2.{n}")) for n in range(12)]
+    await eventually(lambda: bench.at_once == 2, what="two hashing")
+    bench.go_on.set()
+    assert await asyncio.gather(*asking) == [False] * 12
+    assert bench.most_at_once == 2
+    assert len(bench.hashed) == 12
+
+
+async def test_the_same_question_is_hashed_once(bench: Bench) -> None:
+    """Requests of one push that come at once share one hash, and one that is gone takes it from nobody."""
+    bench.go_on.clear()
+    asking = [asyncio.create_task(bench.guard.check("alice", "right", "hash of right", HERE)) for _ in range(10)]
+    await eventually(lambda: bench.at_once == 1, what="one hashing")
+    asking[0].cancel()
+    bench.go_on.set()
+    assert await asyncio.gather(*asking[1:]) == [True] * 9
+    assert len(bench.hashed) == 1
+
+
+async def test_failures_from_an_address_slow_it_down(bench: Bench) -> None:
+    """Each failure doubles the wait up to 10 s, whatever the user; it fades, and another address does not feel it."""
+    for number in range(14):
+        await bench.fail(1, user=f"user{number}")
+    assert bench.slept == sorted(bench.slept)
+    assert bench.slept[-1] == 10.0
+    assert 0.1 < bench.slept[0] < 1
+    waited = len(bench.slept)
+    await bench.guard.check("carol", "right", "hash of right", THERE)
+    assert len(bench.slept) == waited
+    bench.now += 600
+    await bench.guard.check("dave", "right", "hash of right", HERE)
+    assert len(bench.slept) == waited
+
+
+async def test_failures_for_a_user_cost_others_a_second_at_most(bench: Bench) -> None:
+    """Who guesses at a user from everywhere cannot lock that user out."""
+    for number in range(50):
+        await bench.fail(1, address=f"198.51.100.{number}")
+    bench.slept.clear()
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert bench.slept == [1.0]
+
+
+async def test_who_was_right_here_does_not_wait_for_others(bench: Bench) -> None:
+    """A robot that was right from its address within the hour waits for no failures of others, only for its own."""
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    for number in range(50):
+        await bench.fail(1, address=f"198.51.100.{number}")
+    await bench.fail(20, user="mallory")
+    bench.now += SECONDS + 1
+    bench.slept.clear()
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert bench.slept == []
+    await bench.fail(20)
+    assert max(bench.slept) == 1.0
+    bench.now += 4000
+    for number in range(50):
+        await bench.fail(1, address=f"198.51.100.{number}")
+    bench.slept.clear()
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert bench.slept == [1.0]
+
+
+async def test_noted_failures_count(bench: Bench) -> None:
+    """A failure found without hashing slows down as any other."""
+    for _ in range(20):
+        bench.guard.note_failure("robot", HERE)
+    await bench.guard.check("alice", "right", "hash of right", HERE)
+    assert bench.slept == [10.0]
+
+
+async def test_too_many_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number that waits, others are told to come again; who was right from there lately still comes in."""
+    assert await bench.guard.check("alice", "right", "hash of right", HERE)
+    bench.now += SECONDS + 1
+    monkeypatch.setattr(guarding, "WAITING", 4)
+    bench.go_on.clear()
+    asking = [asyncio.create_task(bench.guard.check(f"user{n}", "x", None, f"198.51.100.{n}")) for n in range(4)]
+    await eventually(lambda: bench.at_once == 2, what="two hashing")
+    with pytest.raises(TooManyRequests) as refused:
+        await bench.guard.check("bob", "right", "hash of right", THERE)
+    assert int(refused.value.headers["Retry-After"]) >= 1
+    robot = asyncio.create_task(bench.guard.check("alice", "right", "hash of right", HERE))
+    await asyncio.sleep(0)
+    bench.go_on.set()
+    assert await robot
+    assert await asyncio.gather(*asking) == [False] * 4
+    # the robot overtook the two that did not hash yet
+    assert bench.hashed[3] == ("hash of right", "right")
+
+
+async def test_one_suspect_address_does_not_fill_the_house(bench: Bench) -> None:
+    """Of an address that failed before a few may wait, not more."""
+    await bench.fail(3)
+    bench.go_on.clear()
+    asking = [asyncio.create_task(bench.guard.check(f"user{n}", "x", None, HERE)) for n in range(8)]
+    await eventually(lambda: bench.at_once == 2, what="two hashing")
+    with pytest.raises(TooManyRequests):
+        await bench.guard.check("alice", "y", None, HERE)
+    bench.go_on.set()
+    await asyncio.gather(*asking)
+    assert not await bench.guard.check("alice", "y", None, HERE)
+
+
+def test_failures_are_bounded() -> None:
+    """Many addresses do not eat memory: the oldest are forgotten."""
+    failures = Failures(10, lambda: 0.0)
+    for number in range(MOST + 5):
+        failures.add(str(number))
+    assert failures.count("4") == 0
+    assert failures.count("5") == 1
+    assert failures.count(str(MOST + 4)) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("-", "-"),
+        ("x" * 5000, "x" * 100),
+    ],
+)
+def test_networks(address: str, network: str) -> None:
+    """IPv6 is counted by /64; what is no address is itself, cut."""
+    assert find_network(address) == network
