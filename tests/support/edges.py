@@ -54,6 +54,7 @@ class EdgeUnderTest:
         settings = settings or HttpSettings(TcpAddress("", 0))
         self.metrics = RequestMetrics()
         self.board = HealthBoard()
+        self.directory = house.index.directory
         registry = house.registry
         doors = Doors(gate or OpenGate(), settings)
         self._api = join_api(registry, doors, settings, administration)

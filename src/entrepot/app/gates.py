@@ -4,7 +4,9 @@
 import asyncio
 import secrets
 
+from entrepot.app.accounts import open_accounts, prepare_accounts
 from entrepot.app.administrator import welcome_administrator
+from entrepot.auth.account_gate import AccountGate
 from entrepot.auth.audit import Audit
 from entrepot.auth.gate import Gate, OpenGate
 from entrepot.auth.htpasswd_gate import HtpasswdGate, prepare_htpasswd
@@ -12,12 +14,18 @@ from entrepot.auth.seals import Seals
 from entrepot.auth.settings import AccountsSettings, AuthSettings, HtpasswdSettings, SillySettings, TokenSettings
 from entrepot.auth.silly import SillyGate
 from entrepot.auth.token_gate import TokenGate, prepare_token
+from entrepot.auth.token_service import TokenService
 from entrepot.index.index import Index
 from entrepot.oci.errors import Unavailable
 from entrepot.telemetry.logs import Logger
 
 SECRET = "upload secret"  # noqa: S105 - the key of ``kept`` under which it stands
 """Seals the addresses of uploads."""
+
+
+def find_proxyheader(settings: AuthSettings) -> str:
+    """The header in which a trusted proxy says who was signed in; "" for none."""
+    return settings.proxyheader if isinstance(settings, AccountsSettings) else ""
 
 
 async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> None:
@@ -29,8 +37,8 @@ async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> Non
             await asyncio.to_thread(prepare_token, settings)
             await _prepare_seals(index)
         case AccountsSettings():
+            await prepare_accounts(settings, index, log)
             await welcome_administrator(index.directory)
-            raise Unavailable("auth.accounts has no gate yet")
         case SillySettings() | None:
             pass
 
@@ -50,7 +58,12 @@ def open_gate(settings: AuthSettings, index: Index, audit: Audit, log: Logger) -
         case TokenSettings():
             return TokenGate(settings, _open_seals(index), audit, log)
         case AccountsSettings():
-            raise Unavailable("auth.accounts has no gate yet")
+            return open_accounts(settings, index, audit, log)
+
+
+def find_token_service(gate: Gate) -> TokenService | None:
+    """The token service beside a gate, where it has one of our own."""
+    return gate.tokens if isinstance(gate, AccountGate) else None
 
 
 async def _prepare_seals(index: Index) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from entrepot.app.certificates import Served
-from entrepot.app.gates import open_gate
+from entrepot.app.gates import find_proxyheader, find_token_service, open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
@@ -20,12 +20,15 @@ from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.telemetry.notices import Notices
 from entrepot.web.api.joining import join_api
+from entrepot.web.doctor import ProxyDoctor
 from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, announce, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
+from entrepot.web.tokens import TokenPages
 from entrepot.web.v1 import Search
 from entrepot.web.v2.api import Api
 
@@ -45,7 +48,9 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
         events = settings.registry.events
         trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
         gate = open_gate(settings.auth, index, trail, log)
-        doors = Doors(gate, settings.http)
+        doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
+        doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
+        tokens = find_token_service(gate)
         administration = (
             join_administration(index.directory, settings.auth, trail.changed)
             if isinstance(settings.auth, AccountsSettings)
@@ -56,6 +61,7 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
             Search(registry, doors),
             join_api(registry, doors, settings.http, administration),
             Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),
+            None if tokens is None else TokenPages(tokens, doors),
         )
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
         background: list[Background] = [

@@ -41,6 +41,11 @@ def hash_token(token: str) -> str:
     return _SHA256 + sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def is_token(stored: str) -> bool:
+    """Whether ``stored`` is the hash of a token, not of a password."""
+    return stored.startswith(_SHA256)
+
+
 def verify_token(stored: str, token: str) -> bool:
     """Whether ``token`` is the one that ``stored`` was made of; False where ``stored`` is no hash of a token."""
     return hmac.compare_digest(stored.encode(), hash_token(token).encode())

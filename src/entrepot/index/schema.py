@@ -241,6 +241,16 @@ EVENT_ENDPOINTS = Table(
     sqlite_with_rowid=False,
 )
 
+SIGNING_KEYS = Table(
+    "signing_keys",
+    METADATA,
+    Column("purpose", NAME, primary_key=True),
+    Column("key", NAME, nullable=False),
+    Column("certificate", NAME, nullable=False),
+    Column("made_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 ACCOUNTS = Table(
     "accounts",
     METADATA,
@@ -319,5 +329,5 @@ DIRECTORY_VERSION = Table(
 
 _DIRECTORY = (ACCOUNTS, ROLES, ACCOUNT_ROLES, PATTERNS, RULES, DIRECTORY_VERSION)
 
-KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS, *_DIRECTORY)
+KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS, SIGNING_KEYS, *_DIRECTORY)
 """Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""

@@ -29,6 +29,7 @@ from entrepot.web.exchange import ClientGone, Exchange, Receive, Send
 from entrepot.web.forwarded import Seen
 from entrepot.web.pages import Pages
 from entrepot.web.settings import HttpSettings
+from entrepot.web.tokens import TokenPages
 from entrepot.web.v1 import Search
 from entrepot.web.v2.api import Api
 from entrepot.web.v2.routes import find_route
@@ -68,12 +69,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who answers what."""
+    """Who answers what. ``tokens``: where we have a token service."""
 
     api: Api
     search: Search
     json_api: JsonApi
     pages: Pages
+    tokens: TokenPages | None = None
 
 
 class Edge:
@@ -182,7 +184,11 @@ class Edge:
         if exchange.seen.fault:
             exchange.extra["Connection"] = "close"  # whoever forwarded it may take what follows for another request
             raise RequestInvalid(exchange.seen.fault)
-        path = cast(str, exchange.scope["path"])
+        path = whole = cast(str, exchange.scope["path"])
+        tokens = self._parts.tokens
+        if tokens is not None and tokens.serves(whole, whole.removeprefix(self._prefix)):
+            self._require_health()
+            return "token", lambda: tokens.handle(exchange)
         if not path.startswith(self._prefix):
             raise RouteUnknown(f"this registry is served under {self._prefix}/ (http.prefix)")
         path = path[len(self._prefix) :]

@@ -6,14 +6,19 @@ from entrepot.web.exchange import Answer, json_answer
 
 
 def answer_error(error: RegistryError) -> Answer:
-    """``{"errors": [{code, message, detail}]}`` with the status of the error's row."""
+    """With the status of the error's row."""
+    return json_answer(describe_error(error), status=error.status, headers=error.headers)
+
+
+def describe_error(error: RegistryError) -> dict[str, object]:
+    """``{"errors": [{code, message, detail}]}``."""
     errors = []
     for detail in error.details:
         entry: dict[str, object] = {"code": error.row.code, "message": error.row.message}
         if detail is not None:
             entry["detail"] = detail
         errors.append(entry)
-    return json_answer({"errors": errors}, status=error.status, headers=error.headers)
+    return {"errors": errors}
 
 
 def answer_fault(request_id: str) -> Answer:

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate of ``auth.accounts``: tokens of our own, passwords, robots, whom a proxy has signed in, and nobody.
+
+A token says what was granted when it was given out. What it may do is decided anew with each use: by it, by the account
+as it is now, and by the rules as they are now, for the address that it comes from.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Literal
+from uuid import UUID
+
+from entrepot.auth.audit import Audit
+from entrepot.auth.bearers import GRACE, Bearers
+from entrepot.auth.challenges import Fault, build_realm, challenge_basic, challenge_bearer, refuse
+from entrepot.auth.credentials import Basic, Bearer, Unusable, parse_credentials
+from entrepot.auth.gate import Admission, Approach
+from entrepot.auth.issuing import AccessToken, InvalidToken
+from entrepot.auth.logins import LoginRefused, Logins
+from entrepot.auth.memo import Memo
+from entrepot.auth.policy import Book, Policy
+from entrepot.auth.proxied import Proxied
+from entrepot.auth.seals import Seals
+from entrepot.auth.settings import TOKEN_PATH, AccountsSettings
+from entrepot.auth.token_service import TokenService
+from entrepot.auth.uses import Uses
+from entrepot.auth.visitors import STRANGER, Visitor
+from entrepot.oci.access import Access
+from entrepot.oci.errors import Denied, RegistryError, Unauthorized
+
+_Scheme = Literal["bearer", "basic"]
+
+
+class AccountGate:
+    """Of one worker. Not to be used by several threads. ``tokens`` gives out what is taken here."""
+
+    def __init__(
+        self,
+        settings: AccountsSettings,
+        book: Book,
+        logins: Logins,
+        bearers: Bearers,
+        proxied: Proxied,
+        seals: Seals,
+        uses: Uses,
+        tokens: TokenService,
+        audit: Audit,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._book = book
+        self._logins = logins
+        self._bearers = bearers
+        self._proxied = proxied
+        self._seals = seals
+        self._uses = uses
+        self.tokens = tokens
+        self._audit = audit
+        self._now = now
+        self._memo = Memo()
+
+    @property
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """See :class:`entrepot.auth.gate.Gate`."""
+        return (self._uses.write_on,)
+
+    def recall(self, approach: Approach, need: Access) -> Admission | None:
+        """See :class:`entrepot.auth.gate.Gate`."""
+        book = self._book
+        if not book.fresh or approach.upload is not None:
+            return None
+        admission = self._memo.find(approach, need, book.version, self._now())
+        if admission is None:
+            visitor = self._recall_visitor(approach)
+            admission = None if visitor is None else self._let_in(visitor, approach, (need,), book.policy)
+            if visitor is None or admission is None:
+                return None
+            self._memo.add(approach, need, book.version, visitor.until, admission)
+        if admission.actor:
+            self._uses.note(admission.actor)
+        return admission
+
+    async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
+        """See :class:`entrepot.auth.gate.Gate`."""
+        policy = await self._book.refresh()
+        visitor = await self._find_visitor(approach, needs)
+        if visitor is STRANGER and not needs:
+            raise self._ask(approach, needs)
+        admission = self._let_in(visitor, approach, needs, policy)
+        if admission is None:
+            raise self._refuse(visitor, approach, needs)
+        if visitor.account:
+            self._uses.note(visitor.account)
+        return admission
+
+    def seal(self, upload: UUID, admission: Admission) -> str:
+        """See :class:`entrepot.auth.gate.Gate`."""
+        return self._seals.make(upload, admission.owner) if admission.owner else ""
+
+    def _let_in(
+        self, visitor: Visitor, approach: Approach, needs: Sequence[Access], policy: Policy
+    ) -> Admission | None:
+        allows = partial(visitor.find_rule, policy, approach.address)
+        rules = []
+        for need in needs:
+            rule = allows(need)
+            if rule is None:
+                return None
+            rules.append(rule)
+        name = visitor.person.name
+        sight = policy.find_sight(visitor.person, approach.address)
+        return Admission(name, sight, allows, "; ".join(dict.fromkeys(rules)), owner=name)
+
+    def _recall_visitor(self, approach: Approach) -> Visitor | None:
+        """From memory; None: not known without waiting, or refused."""
+        if approach.signed_in:
+            return self._proxied.recall(approach.signed_in)
+        match parse_credentials(approach.authorization):
+            case None:
+                return STRANGER
+            case Basic() as sent:
+                known = self._logins.recall(sent)
+                return None if known is None else Visitor.of(known)
+            case Bearer(raw):
+                token = self._bearers.recall(raw)
+                return None if token is None else self._recall_bearer(token)
+        return None
+
+    def _recall_bearer(self, token: AccessToken) -> Visitor | None:
+        account = self._book.recall(token.subject) if token.subject else None
+        if token.subject and account is None:
+            return None
+        try:
+            return self._bearers.find_visitor(token, account)
+        except InvalidToken:
+            return None
+
+    async def _find_visitor(self, approach: Approach, needs: Sequence[Access]) -> Visitor:
+        if approach.signed_in:
+            return await self._proxied.find(approach.signed_in, approach.address)
+        match parse_credentials(approach.authorization):
+            case None:
+                return STRANGER
+            case Unusable(reason):
+                raise self._ask(approach, needs, detail=reason)
+            case Basic() as sent:
+                try:
+                    return Visitor.of(await self._logins.check(sent, approach.address))
+                except LoginRefused as error:
+                    raise self._ask(approach, needs, detail=str(error)) from error
+            case Bearer(raw):
+                return await self._find_bearer(raw, approach, needs)
+
+    async def _find_bearer(self, raw: str, approach: Approach, needs: Sequence[Access]) -> Visitor:
+        try:
+            token = self._bearers.read(raw)
+            account = await self._book.account(token.subject) if token.subject else None
+            return self._bearers.find_visitor(token, account, grace=self._find_grace(token, approach))
+        except InvalidToken as error:
+            self._audit.refused("", approach.address, "invalid token", " ".join(map(str, needs)))
+            raise self._ask(approach, needs, "bearer", "invalid_token", str(error)) from error
+
+    def _find_grace(self, token: AccessToken, approach: Approach) -> float:
+        """Large layers over slow lines: who began an upload may finish it with the token of its beginning."""
+        going_on = approach.upload
+        if going_on is None or not going_on.state or not token.subject:
+            return 0.0
+        return GRACE if self._seals.fits(going_on.upload, token.subject, going_on.state) else 0.0
+
+    def _refuse(self, visitor: Visitor, approach: Approach, needs: Sequence[Access]) -> RegistryError:
+        if visitor is STRANGER:
+            return self._ask(approach, needs)
+        wanted = " ".join(map(str, needs))
+        self._audit.refused(visitor.person.name, approach.address, "no rule allows it", wanted)
+        if visitor.token is None:
+            return Denied(f"no rule allows {visitor.person.name!r} {wanted} from {approach.address}")
+        return self._ask(approach, needs, "bearer", "insufficient_scope")
+
+    def _ask(
+        self,
+        approach: Approach,
+        needs: Sequence[Access],
+        scheme: _Scheme | None = None,
+        fault: Fault = "",
+        detail: object = None,
+    ) -> Unauthorized:
+        """The challenge, of ``scheme`` or of what the clients of this address know."""
+        if scheme is None and approach.basic_only:
+            return refuse(challenge_basic(self._settings.service), detail)
+        realm = self._settings.realm or build_realm(approach.origin, approach.base + TOKEN_PATH)
+        return refuse(challenge_bearer(realm, self._settings.service, needs, fault), detail)

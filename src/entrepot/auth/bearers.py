@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bearer tokens as they come back: the signature is checked once, who it speaks of with each use."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from entrepot.auth.issuing import NO_ACCOUNT, AccessToken, InvalidToken, Issuer, find_epoch
+from entrepot.auth.policy import NOBODY, Person
+from entrepot.auth.standing import find_bar
+from entrepot.auth.visitors import Visitor
+from entrepot.index.directory import Account
+
+MOST = 2000
+"""Tokens remembered by one worker at most, three kilobytes each; who came longest ago goes first."""
+
+GRACE = 24 * 3600.0
+"""Seconds for which an expired token still goes on with an upload that its owner began."""
+
+
+class Bearers:
+    """Of one worker. Not to be used by several threads."""
+
+    def __init__(self, issuer: Issuer, now: Callable[[], float] = time.time) -> None:
+        self._issuer = issuer
+        self._now = now
+        self._seen: OrderedDict[str, AccessToken] = OrderedDict()
+
+    def recall(self, raw: str) -> AccessToken | None:
+        """What a token says whose signature was checked before."""
+        token = self._seen.get(raw)
+        if token is not None:
+            self._seen.move_to_end(raw)
+        return token
+
+    def read(self, raw: str) -> AccessToken:
+        """What a token says; it may be expired. Raises :class:`InvalidToken`."""
+        token = self.recall(raw)
+        if token is None:
+            token = self._issuer.read_access(raw)
+            self._seen[raw] = token
+            if len(self._seen) > MOST:
+                self._seen.popitem(last=False)
+        return token
+
+    def find_visitor(self, token: AccessToken, account: Account | None, *, grace: float = 0.0) -> Visitor:
+        """Whose it is. ``account``: of its subject, as it is now; ``grace``: seconds that it may be expired. Raises
+        :class:`InvalidToken` with the reason.
+        """
+        now = self._now()
+        until = token.expires_at + grace
+        if until <= now:
+            raise InvalidToken("the token is expired")
+        if not token.subject:
+            return Visitor(NOBODY, token=token, until=until)
+        if account is None:
+            if token.epoch != NO_ACCOUNT:
+                raise InvalidToken("the account of the token is gone")
+            return Visitor(Person.signed_in(token.subject), token=token, until=until)
+        bar = find_bar(account, now)
+        if bar is not None:
+            raise InvalidToken(bar)
+        if find_epoch(account) != token.epoch:
+            raise InvalidToken("the account was changed since the token was given out")
+        if account.expires_at is not None:
+            until = min(until, account.expires_at)
+        return Visitor(Person.of(account), account.name, token, until)
