@@ -7,7 +7,8 @@ from entrepot.oci.access import Access
 MOST = 8192
 """Decisions remembered by one worker at most; the oldest goes first."""
 
-_Key = tuple[str | None, str, str, Access]
+_Key = tuple[str | None, str, str, str, str, frozenset[str]]
+"""Of plain values: ``Access`` would be hashed and compared in Python."""
 
 
 class Memo:
@@ -21,7 +22,7 @@ class Memo:
         """What was decided for the same credentials, address and need, where it still holds at ``now``."""
         if version != self._version:
             return None
-        made = self._made.get((approach.authorization, approach.signed_in, approach.address, need))
+        made = self._made.get(_name(approach, need))
         return made[1] if made is not None and now < made[0] else None
 
     def add(self, approach: Approach, need: Access, version: int, until: float, admission: Admission) -> None:
@@ -31,4 +32,8 @@ class Memo:
             self._version = version
         elif len(self._made) >= MOST:
             del self._made[next(iter(self._made))]
-        self._made[approach.authorization, approach.signed_in, approach.address, need] = until, admission
+        self._made[_name(approach, need)] = until, admission
+
+
+def _name(approach: Approach, need: Access) -> _Key:
+    return approach.authorization, approach.signed_in, approach.address, need.kind, need.name, need.actions
