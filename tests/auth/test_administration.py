@@ -246,7 +246,11 @@ async def test_rules(office: Office) -> None:
     rules = office.administration.rules
     grant = NewRule.parse("team/**", "pull,push", "10.0.0.0/8", "of the team")
     added = await rules.add("everyone", grant, ROOT)
-    assert (added.subject, added.actions, added.comment) == ("role:everyone", {"pull", "push"}, "of the team")
+    assert (added.subject, added.actions, added.comment) == (
+        "role:everyone",
+        frozenset({"pull", "push"}),
+        "of the team",
+    )
     assert await rules.find(added.id) == added
     with pytest.raises(AccessConflict):
         await rules.add("role:everyone", grant, ROOT)

@@ -147,7 +147,7 @@ async def test_administrators(office: Office) -> None:
 
 
 async def test_standing(office: Office) -> None:
-    """Who asks about themselves is told their roles, the given and the usual, and the rules that hold for them alone."""
+    """Who asks about themselves is told their roles, given and usual, and the rules that hold for them."""
     await fill(office)
     explainer = office.administration.explainer
     standing = await explainer.find_standing("ann")
