@@ -119,7 +119,7 @@ def test_missing_file(start_server: StartServer, tmp_path: Path) -> None:
     (line,) = [line for line in guarded.log().splitlines() if "htpasswd is missing" in line]
     fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
     assert statuses(guarded, fields["user"], fields["password"]) == {200}
-    assert statuses(guarded, "docker", "x") == {401}
+    assert statuses(guarded, "docker", "x", 2) == {401}
     assert path.stat().st_mode & 0o777 == 0o600
     guarded.restart()
     assert statuses(guarded, fields["user"], fields["password"]) == {200}
