@@ -44,7 +44,7 @@ def test_five_commands(rootfs: bytes) -> None:
         for command in others:
             asking = [("assword", PASSWORD)]
             if "user add" in command:
-                answers = asking * 2
+                answers = [*asking, ("Repeat", PASSWORD)]
             elif "login" in command:
                 answers = asking
             else:

@@ -5,6 +5,7 @@ import click
 
 from entrepot import __version__
 from entrepot.cli.access import access_group
+from entrepot.cli.cert import cert_group
 from entrepot.cli.config import config_group
 from entrepot.cli.fsck import fsck
 from entrepot.cli.gc import gc_group
@@ -29,6 +30,7 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(init)
+main.add_command(cert_group)
 main.add_command(config_group)
 main.add_command(index_group)
 main.add_command(fsck)
