@@ -91,6 +91,7 @@ def test_nothing_is_wrong(tmp_path: Path, headers: Mapping[str, str], host: str 
         ({**GOOD, "x-forwarded-prefix": "registry"}, None, "x-forwarded-prefix-unreadable", ["/registry"]),
         ({"host": "a", "forwarded": "for"}, None, "forwarded-unreadable", ["RFC 7239"]),
         ({**GOOD, "forwarded": "for=203.0.113.9;proto=http"}, None, "two-kinds", ["Forwarded counts"]),
+        ({**GOOD, "forwarded": "for=8.8.8.8;proto=https"}, None, "clients-differ", ['Forwarded ""']),
         ({**GOOD, "x-forwarded-for": "203.0.113.9, 10.0.0.9"}, None, "several", ["10.0.0.9", "http.trustedproxies"]),
     ],
 )

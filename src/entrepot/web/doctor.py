@@ -8,12 +8,10 @@ from urllib.parse import urlsplit
 
 from entrepot.telemetry.notices import Notices
 from entrepot.web.forwarded import (
-    FOR,
     FORWARDED,
     HOST,
     PREFIX,
     PROTO,
-    REAL_IP,
     Forwarding,
     Named,
     Peer,
@@ -115,9 +113,16 @@ class ProxyDoctor:
                     f"set http.trustedproxies: [{_network(peer)}]",
                 )
             return
+        if not seen.address and peer.address:
+            yield Finding(
+                "clients-differ",
+                "X-Forwarded-For, X-Real-IP and Forwarded name different clients, so that nobody is believed: let the "
+                'proxy set the one and remove the others; in nginx: proxy_set_header Forwarded ""; '
+                "proxy_set_header X-Real-IP $remote_addr;",
+            )
         address = parse_address(seen.address)
-        others = list_clients(forwarded)[:-1]
-        if address is not None and address not in map(parse_node, others[:1]) and others and self._is_near(address):
+        farther = any(len(nodes) > 1 and parse_node(nodes[0]) != address for nodes in list_clients(forwarded))
+        if address is not None and farther and self._is_near(address):
             yield Finding(
                 "several",
                 f"{address} forwards for others, too, and is not trusted, so that it counts as the client: if it is a "
@@ -177,7 +182,7 @@ def _find_unreadable(forwarded: Mapping[bytes, str], named: Named) -> Iterator[F
 
 
 def _tells_client(forwarded: Mapping[bytes, str]) -> bool:
-    return bool({FOR, REAL_IP} & forwarded.keys()) or any(list_clients(forwarded))
+    return any(any(nodes) for nodes in list_clients(forwarded))
 
 
 def _network(peer: Peer) -> str:
