@@ -11,7 +11,8 @@ READY := $(VENV)/.ready
 help: ## list these verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-serve: $(READY) ## run the registry on 127.0.0.1:5000, data in ./entrepot-data; on a file: make serve CONFIG=/path/config.yml
+serve: $(READY) ## run the registry on 127.0.0.1:5000; on a file: make serve CONFIG=FILE; with TLS and accounts: make serve HOST=NAME
+	@$(if $(HOST),$(BIN)/entrepot init --if-absent $(HOST),true)
 	@exec $(BIN)/entrepot serve $(CONFIG)
 
 test: $(READY) ## run the tests; those that lack a program are skipped by name, with how to install it

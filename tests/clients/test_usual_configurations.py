@@ -36,7 +36,7 @@ def box() -> Iterator[Box]:
 
 def _make_pair(box: Box, certificate: str, key: str, *more: str) -> None:
     """The line that most guides have."""
-    box.run(["mkdir", "-p", str(Path(certificate).parent)])
+    box.run(["mkdir", "-p", str(Path(certificate).parent), str(Path(key).parent)])
     new = ["openssl", "req", "-x509", "-newkey", "rsa:4096", "-nodes", "-sha256", "-days", "365"]
     box.run([*new, "-keyout", key, "-out", certificate, *more])
 

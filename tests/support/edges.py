@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Message
 
+    from entrepot.auth.administration import Administration
+    from entrepot.web.api.operations import Operation
     from support.houses import House
 
 
@@ -42,21 +44,33 @@ class Answered:
 class EdgeUnderTest:
     """One worker's edge over `house`."""
 
-    def __init__(self, house: House, gate: Gate | None = None, settings: HttpSettings | None = None) -> None:
+    def __init__(
+        self,
+        house: House,
+        gate: Gate | None = None,
+        settings: HttpSettings | None = None,
+        administration: Administration | None = None,
+    ) -> None:
         settings = settings or HttpSettings(TcpAddress("", 0))
         self.metrics = RequestMetrics()
         self.board = HealthBoard()
+        self.directory = house.index.directory
         registry = house.registry
         doors = Doors(gate or OpenGate(), settings)
-        self.api = join_api(registry, doors, settings)
+        self._api = join_api(registry, doors, settings, administration)
         parts = Parts(
             Api(registry, doors, Locations(settings)),
             Search(registry, doors),
-            self.api,
-            Pages(self.board, registry.catalogue),
+            self._api,
+            Pages(self.board, registry.catalogue, None),
         )
         log = configure_logs(LogSettings())
         self._edge = Edge(registry, parts, doors, settings, self.board, self.metrics, None, log)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All of the JSON API."""
+        return [operation for methods in self._api._paths.values() for operation in methods.values()]
 
     async def ask(
         self,

@@ -14,18 +14,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from support import forging
+from support.authorities import make_certificate
 from support.forging import ABSENT, Forge, encode, public_der, public_pem, sign_hmac, sign_raw, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from support.forging import SigningKey
 
 NAME = "team/app"
 """The repository that is asked for."""
@@ -158,7 +156,7 @@ def _structures(forge: Forge) -> Iterator[Hostile]:
         "null": "null",
         "a number": "0",
         "20 kB of letters": "A" * 20_000,
-        "20 kB of claims": forge.token(FULL, pad="x" * 20_000),
+        "70 kB of claims": forge.token(FULL, pad="x" * 50_000),
     }
     for name, token in parts.items():
         yield _bearer(name, token)
@@ -256,19 +254,19 @@ def _keys(forge: Forge) -> Iterator[Hostile]:
         yield _bearer(f"my key under kid {text!r}", forge.token(FULL, header={"alg": "ES256", "kid": kid}, sign=by_me))
     now = datetime.now(UTC)
     chains: dict[str, object] = {
-        "of my own": forge.x5c([_certificate(mine, "me", now)]),
-        "of my own in the issuer's name": forge.x5c([_certificate(mine, forge.issuer, now)]),
-        "that has expired": forge.x5c([_certificate(mine, "me", now - timedelta(days=9))]),
-        "that begins tomorrow": forge.x5c([_certificate(mine, "me", now + timedelta(days=2))]),
-        "of my own before the issuer's": forge.x5c([_certificate(mine, "me", now), *forge.chain]),
+        "of my own": forge.x5c([make_certificate(mine, "me", now)]),
+        "of my own in the issuer's name": forge.x5c([make_certificate(mine, forge.issuer, now)]),
+        "that has expired": forge.x5c([make_certificate(mine, "me", now - timedelta(days=9))]),
+        "that begins tomorrow": forge.x5c([make_certificate(mine, "me", now + timedelta(days=2))]),
+        "of my own before the issuer's": forge.x5c([make_certificate(mine, "me", now), *forge.chain]),
         "that is empty": [],
         "that is text": "x",
         "of numbers": [1, 2],
         "of text": ["x"],
         "of an empty text": [""],
         "of null": [None],
-        "of half a certificate": [text[:100] for text in forge.x5c([_certificate(mine, "me", now)])],
-        "of a thousand": forge.x5c([_certificate(mine, "me", now)]) * 20,
+        "of half a certificate": [text[:100] for text in forge.x5c([make_certificate(mine, "me", now)])],
+        "of a thousand": forge.x5c([make_certificate(mine, "me", now)]) * 20,
     }
     for name, chain in chains.items():
         yield _bearer(f"an x5c {name}", forge.token(FULL, header={"alg": "ES256", "x5c": chain}, sign=by_me))
@@ -343,18 +341,3 @@ def _accesses(forge: Forge) -> Iterator[Hostile]:
     for action in values:
         entry = {"type": "repository", "name": NAME, "actions": action}
         yield _bearer(f"actions {action!s:.30}", forge.token([entry]), known=True)
-
-
-def _certificate(key: SigningKey, name: str, begin: datetime) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:60])])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin - timedelta(days=1))
-        .not_valid_after(begin + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The debug server: idle connections cost a bounded number of threads, and end."""
 
+import json
 import socket
 import threading
 import urllib.request
@@ -19,7 +20,9 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A debug server that is patient for a second."""
     monkeypatch.setattr(debug, "SILENCE", 1.0)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = debug.start_debug_server(listener, HealthBoard(), "/metrics", lambda: b"counted 1\n")
+    server = debug.start_debug_server(
+        listener, HealthBoard(), "/metrics", lambda: b"counted 1\n", {"/debug/x": lambda: {"a": 1}}
+    )
     yield int(listener.getsockname()[1])
     server.shutdown()
     server.server_close()
@@ -45,6 +48,7 @@ def test_idle_connections(port: int) -> None:
     answers again.
     """
     assert ask(port, "/metrics") == b"counted 1\n"
+    assert json.loads(ask(port, "/debug/x")) == {"a": 1}
     before = threading.active_count()
     with ExitStack() as open_:
         for _ in range(300):

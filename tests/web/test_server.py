@@ -27,7 +27,7 @@ INNER = (
 )
 WORKER = """
 import socket, sys
-from entrepot.web.server import serve_connections
+from entrepot.web.server import Protocol, serve_connections
 from entrepot.web.lifespan import Lifespan
 
 async def application(scope, receive, send):
@@ -44,7 +44,7 @@ async def background():
 
 listener = socket.socket(fileno=int(sys.argv[1]))
 listener.listen(64)
-serve_connections(Lifespan(application, [background]), listener, 1, http2=False)
+serve_connections(Lifespan(application, [background]), listener, 1, Protocol(http2=False))
 """
 
 

@@ -5,6 +5,7 @@ import asyncio
 import secrets
 
 from entrepot.app.accounts import open_accounts, prepare_accounts
+from entrepot.app.administrator import welcome_administrator
 from entrepot.auth.account_gate import AccountGate
 from entrepot.auth.audit import Audit
 from entrepot.auth.gate import Gate, OpenGate
@@ -22,6 +23,11 @@ SECRET = "upload secret"  # noqa: S105 - the key of ``kept`` under which it stan
 """Seals the addresses of uploads."""
 
 
+def find_proxyheader(settings: AuthSettings) -> str:
+    """The header in which a trusted proxy says who was signed in; "" for none."""
+    return settings.proxyheader if isinstance(settings, AccountsSettings) else ""
+
+
 async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> None:
     """Once before the first worker: what must be there, such as a first account. Raises ``Unavailable``."""
     match settings:
@@ -32,6 +38,7 @@ async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> Non
             await _prepare_seals(index)
         case AccountsSettings():
             await prepare_accounts(settings, index, log)
+            await welcome_administrator(index.directory)
         case SillySettings() | None:
             pass
 
@@ -57,11 +64,6 @@ def open_gate(settings: AuthSettings, index: Index, audit: Audit, log: Logger) -
 def find_token_service(gate: Gate) -> TokenService | None:
     """The token service beside a gate, where it has one of our own."""
     return gate.tokens if isinstance(gate, AccountGate) else None
-
-
-def find_proxyheader(settings: AuthSettings) -> str:
-    """The header in which a trusted proxy says who was signed in; "" for none."""
-    return settings.proxyheader if isinstance(settings, AccountsSettings) else ""
 
 
 async def _prepare_seals(index: Index) -> None:

@@ -24,6 +24,7 @@ from entrepot.storage.ports import Storage
 from entrepot.telemetry.events import EventMetrics
 from entrepot.telemetry.logs import Logger, configure_logs
 from entrepot.telemetry.metrics import expose
+from entrepot.telemetry.notices import read_notices
 from entrepot.telemetry.probes import Check, list_checks, watch_health
 from entrepot.web.debug import start_debug_server
 
@@ -51,7 +52,11 @@ async def do_jobs(shared: Shared, storage: Storage, index: Index, log: Logger) -
         if shared.debug is not None:
             path = debug.prometheus_path if debug.prometheus_enabled else None
             running = start_debug_server(
-                shared.debug, shared.board, path, partial(expose, shared.run_directory, metrics)
+                shared.debug,
+                shared.board,
+                path,
+                partial(expose, shared.run_directory, metrics),
+                {"/debug/proxy": partial(read_notices, shared.run_directory)},
             )
             stack.callback(running.shutdown)
         async with asyncio.TaskGroup() as group:

@@ -3,17 +3,17 @@
 
 import asyncio
 import contextlib
-import os
 import resource
 import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from entrepot.app.certificates import CertificateRenewal, Served
 from entrepot.app.gates import prepare_gate
 from entrepot.app.jobs import run_jobs
 from entrepot.app.opening import Place, is_filesystem, name_source, open_place, place_index, require_own
@@ -22,7 +22,9 @@ from entrepot.app.worker import run_worker
 from entrepot.config.settings import Settings
 from entrepot.oci.errors import RegistryError
 from entrepot.processes.address import bind_tcp, bind_unix
-from entrepot.processes.supervisor import Child, Supervisor, die_with_parent
+from entrepot.processes.children import Child, Flag, run_apart
+from entrepot.processes.generations import Renew
+from entrepot.processes.supervisor import Supervisor
 from entrepot.registry.names import Names
 from entrepot.storage.claim import claim_directory
 from entrepot.storage.reserve import fill_reserve
@@ -56,6 +58,14 @@ def bind_debug(settings: Settings) -> socket.socket | None:
     return listener
 
 
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """The first workers, and whoever is to follow them."""
+
+    first: Sequence[Child]
+    renew: Renew
+
+
 @contextlib.contextmanager
 def prepare_server(settings: Settings, listener: socket.socket) -> Iterator[Shared]:
     """Directories, health board and index, complete: what must be there before the first worker."""
@@ -87,40 +97,54 @@ def settle_index(shared: Shared) -> None:
 
     Raises ``SystemExit`` where the index cannot be used; what to do is then said on stderr.
     """
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        status = 1
+
+    def settle() -> None:
         try:
-            die_with_parent(parent)
             asyncio.run(_settle_index(shared))
-            status = 0
         except RegistryError as error:
             print(f"Error: {error.detail}", file=sys.stderr)  # noqa: T201 - for the person who starts it
-        except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+            raise SystemExit(1) from error
+
+    if not run_apart(settle):
         raise SystemExit(1)
 
 
-def supervise(shared: Shared, workers: int) -> int:
+def prepare_workers(shared: Shared, workers: int) -> Workforce:
+    """The workers to start with, and those of a changed certificate. Raises ``CertificateRefused``."""
+    hire = partial(_hire, shared, workers)
+    tls = shared.settings.http.tls
+    if tls is None:
+        return Workforce(hire(None), lambda: None)
+    renewal = CertificateRenewal(shared.settings.http, tls, hire, shared.log)
+    first = renewal.serve_first()
+    if not is_filesystem(shared.settings):
+        shared.log.warning("storage: inmemory goes with its worker: a changed certificate is served after a restart")
+        return Workforce(first, lambda: None)
+    return Workforce(first, renewal.renew)
+
+
+def supervise(shared: Shared, workforce: Workforce) -> int:
     """Run workers and jobs until a signal; returns the exit status."""
     _raise_descriptor_limit(shared.log)
     shared.listener.listen(1024)
     drain = shared.settings.http.draintimeout
-    children = [Child(f"worker-{number}", partial(run_worker, shared, number)) for number in range(1, workers + 1)]
+    children = [*workforce.first]
     if is_filesystem(shared.settings):
         children.append(Child("jobs", partial(run_jobs, shared), first=False))
+    seconds = DRAIN_SECONDS if drain is None else drain
     try:
-        return Supervisor(
-            children, DRAIN_SECONDS if drain is None else drain, partial(_refuse, shared), shared.log
-        ).run()
+        return Supervisor(children, seconds, partial(_refuse, shared), shared.log, workforce.renew).run()
     finally:
         if isinstance(shared.settings.http.address, UnixAddress):
             shared.settings.http.address.path.unlink(missing_ok=True)
+
+
+def _hire(shared: Shared, workers: int, served: Served | None) -> list[Child]:
+    children = []
+    for number in range(1, workers + 1):
+        ready = Flag()
+        children.append(Child(f"worker-{number}", partial(run_worker, shared, number, ready, served), ready=ready))
+    return children
 
 
 def _raise_descriptor_limit(log: Logger) -> None:

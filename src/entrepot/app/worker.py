@@ -5,21 +5,27 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from entrepot.app.certificates import Served
 from entrepot.app.gates import find_proxyheader, find_token_service, open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
+from entrepot.auth.administration import join_administration
 from entrepot.auth.audit import AuditTrail, write_audit
+from entrepot.auth.settings import AccountsSettings
 from entrepot.index.envelopes import Source
+from entrepot.processes.children import Flag
 from entrepot.registry.pull_events import write_pull_events
 from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
+from entrepot.telemetry.notices import Notices
 from entrepot.web.api.joining import join_api
+from entrepot.web.doctor import ProxyDoctor
 from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
-from entrepot.web.lifespan import Lifespan, flush_access_log, snapshot_metrics
+from entrepot.web.lifespan import Lifespan, announce, flush_access_log, snapshot_metrics
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
 from entrepot.web.tokens import TokenPages
@@ -29,9 +35,9 @@ from entrepot.web.v2.api import Api
 Background = Callable[[], Awaitable[None]]
 
 
-def run_worker(shared: Shared, number: int) -> None:
-    """Serve until a signal. ``number`` counts workers from 1, for the log."""
-    from entrepot.web.server import serve_connections
+def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) -> None:
+    """Serve until a signal. ``number`` counts workers from 1, for the log; ``served``: the certificate, with TLS."""
+    from entrepot.web.server import Protocol, serve_connections, stop_accepting
 
     settings = shared.settings
     log = configure_logs(settings.telemetry.log)
@@ -42,17 +48,27 @@ def run_worker(shared: Shared, number: int) -> None:
         events = settings.registry.events
         trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
         gate = open_gate(settings.auth, index, trail, log)
+        doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
+        doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
         tokens = find_token_service(gate)
-        doors = Doors(gate, settings.http, find_proxyheader(settings.auth))
+        administration = (
+            join_administration(index.directory, settings.auth, trail.changed)
+            if isinstance(settings.auth, AccountsSettings)
+            else None
+        )
         parts = Parts(
             Api(registry, doors, Locations(settings.http)),
             Search(registry, doors),
-            join_api(registry, doors, settings.http),
-            Pages(shared.board, registry.catalogue),
+            join_api(registry, doors, settings.http, administration),
+            Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),
             None if tokens is None else TokenPages(tokens, doors),
         )
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
-        background: list[Background] = [partial(snapshot_metrics, metrics, shared.run_directory), *gate.background]
+        background: list[Background] = [
+            partial(announce, ready.raise_up),
+            partial(snapshot_metrics, metrics, shared.run_directory),
+            *gate.background,
+        ]
         if settings.auth is not None:
             background.append(partial(write_audit, trail, log))
         if access is not None:
@@ -63,4 +79,7 @@ def run_worker(shared: Shared, number: int) -> None:
             background.append(partial(write_pull_events, registry.pulls.events, log))
         if not is_filesystem(settings):
             background.append(partial(do_jobs, shared, storage, index, log))
-        serve_connections(Lifespan(edge, background), shared.listener, number, http2=settings.http.h2c_enabled)
+        lifespan = Lifespan(edge, background, partial(stop_accepting, shared.listener))
+        http = settings.http
+        speaks = Protocol(http.h2c_enabled) if served is None else Protocol(http.http2, served.tls)
+        serve_connections(lifespan, shared.listener, number, speaks)

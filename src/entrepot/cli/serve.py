@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from entrepot.app.server import bind, prepare_server, settle_index, supervise
-from entrepot.cli.greeting import greet
+from entrepot.app.certificates import CertificateRefused
+from entrepot.app.server import bind, prepare_server, prepare_workers, settle_index, supervise
+from entrepot.cli.greeting import greet, warn_of_localhost
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings
@@ -35,15 +36,16 @@ def serve(config: Path | None, workers: int | None) -> None:
         loaded = load(config, os.environ)
         listener = bind(loaded.settings.http.address)
         with prepare_server(loaded.settings, listener) as server:
-            for warning in [*loaded.warnings, *_warn_of_layer(loaded.settings)]:
+            for warning in [*loaded.warnings, *_warn_of_layer(loaded.settings), *warn_of_localhost(loaded.settings)]:
                 server.log.warning(warning)
             settle_index(server)
             count = _count_workers(loaded.settings, workers)
+            workforce = prepare_workers(server, count)
             click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
-            status = supervise(server, count)
+            status = supervise(server, workforce)
     except ConfigurationError as error:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
-    except (AddressError, OSError) as error:
+    except (AddressError, CertificateRefused, OSError) as error:
         raise click.ClickException(str(error)) from error
     except RegistryError as error:
         raise click.ClickException(str(error.detail)) from error

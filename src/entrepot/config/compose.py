@@ -9,6 +9,7 @@ from entrepot.config.compose_auth import Kinds, find_auth
 from entrepot.config.compose_events import find_endpoints, find_events, warn_of_loopback
 from entrepot.config.compose_retention import find_retention
 from entrepot.config.compose_telemetry import telemetry
+from entrepot.config.compose_tls import find_tls
 from entrepot.config.composition import Composition
 from entrepot.config.nodes import DEFAULT
 from entrepot.config.settings import Settings
@@ -116,8 +117,21 @@ def _http(composition: Composition) -> HttpSettings:
         draintimeout=_draintimeout(composition),
         headers=cast("dict[str, tuple[str, ...]]", view.find("http.headers", dict) or {}),
         h2c_enabled=view.get("http.h2c.enabled", bool),
-        trustedproxies=view.find("http.trustedproxies", tuple),
+        trustedproxies=_trustedproxies(composition),
+        tls=find_tls(composition),
+        http2=not view.get("http.http2.disabled", bool),
     )
+
+
+def _trustedproxies(composition: Composition) -> tuple[str, ...] | None:
+    networks: tuple[str, ...] | None = composition.view.find("http.trustedproxies", tuple)
+    for network in networks or ():
+        if network.endswith("/0"):
+            composition.warn(
+                "http.trustedproxies",
+                f"{network} is everybody: whoever connects can claim any address, name and scheme; name your proxies",
+            )
+    return networks
 
 
 def _address(composition: Composition) -> TcpAddress | UnixAddress:

@@ -45,16 +45,17 @@ def find_endpoints(composition: Composition) -> tuple[Endpoint, ...]:
 
 
 def warn_of_loopback(composition: Composition, address: TcpAddress | UnixAddress) -> None:
-    """Where others are served, a loopback address of a receiver or a token service is rarely what was meant."""
+    """Where others are served, a loopback address of a receiver, a token service or this registry is rarely meant."""
     if isinstance(address, UnixAddress) or not address.everywhere:
         return
     for item in _enabled(composition):
         host = _loopback(item.find("url", str))
         if host:
             composition.warn_item(item, "url", f"{host} {_LOOPBACK}")
-    host = _loopback(composition.view.find("auth.token.realm", str))
-    if host:
-        composition.warn("auth.token.realm", f"{host} {_LOOPBACK}")
+    for key in ("auth.token.realm", "http.host"):
+        host = _loopback(composition.view.find(key, str))
+        if host:
+            composition.warn(key, f"{host} {_LOOPBACK}")
 
 
 def _enabled(composition: Composition) -> list[View]:

@@ -16,6 +16,13 @@ _INTERVAL = kinds.duration(minimum=0.001, zero=10.0)
 _TIMEOUT = kinds.duration(minimum=0.001, zero=0.0)
 _PURGE = kinds.duration(minimum=1.0)
 _STATUS_CODE = kinds.integer(0, 599)
+_CLIENT_AUTH = kinds.choice(
+    "request-client-cert",
+    "require-any-client-cert",
+    "verify-client-cert-if-given",
+    "require-and-verify-client-cert",
+    otherwise="",
+)
 
 
 def _each(prefix: str, status: Status, kind: Kind, names: str) -> tuple[Key, ...]:
@@ -76,8 +83,13 @@ _PROTECTION = (
             Key(f"middleware.{place}[].options", kinds.ANYTHING, _STOPS),
         )
     ),
-    *_each("http.tls", _STOPS, kinds.STRING, "certificate key clientauth minimumtls"),
-    *_each("http.tls", _STOPS, kinds.STRINGS, "clientcas ciphersuites"),
+    *_each("http.tls", _DONE, kinds.OPTIONAL_PATH, "certificate key"),
+    Key("http.tls.clientcas", kinds.PATHS, _DONE),
+    Key("http.tls.clientauth", _CLIENT_AUTH, _DONE),
+    Key(
+        "http.tls.minimumtls", kinds.choice("tls1.0", "tls1.1", "tls1.2", "tls1.3", otherwise="tls1.2"), _DONE, "tls1.2"
+    ),
+    Key("http.tls.ciphersuites", kinds.STRINGS, _ACCEPTED),
     *_each("http.tls.letsencrypt", _STOPS, kinds.STRING, "cachefile email directoryurl"),
     Key("http.tls.letsencrypt.hosts", kinds.STRINGS, _STOPS),
     Key("proxy.remoteurl", kinds.STRING, _STOPS),
@@ -101,7 +113,7 @@ _HTTP = (
     Key("http.debug.addr", kinds.STRING, _DONE),
     Key("http.debug.prometheus.enabled", kinds.BOOLEAN, _DONE, "false"),
     Key("http.debug.prometheus.path", kinds.ROUTE, _DONE, "/metrics"),
-    Key("http.http2.disabled", kinds.BOOLEAN, _ACCEPTED, "false"),
+    Key("http.http2.disabled", kinds.BOOLEAN, _DONE, "false"),
     Key("http.h2c.enabled", kinds.BOOLEAN, _DONE, "false"),
 )
 

@@ -83,7 +83,7 @@ def choice(*words: str, otherwise: str | None = None) -> Kind:
 
     def convert(text: str) -> str:
         word = text.lower() or otherwise
-        if word not in words:
+        if word is None or word not in {*words, otherwise}:
             raise ValueError(allowed)
         return word
 
@@ -241,6 +241,8 @@ HEADERS = Kind("map of lists", Form.YAML, _headers, open=True)
 FIELDS = Kind("map", Form.YAML, _fields, open=True)
 ANYTHING = Kind("anything", Form.YAML, _anything, open=True)
 PATH = textual("path", "a path", values.path)
+OPTIONAL_PATH = textual("path", "a path", lambda text: values.path(text) if text else None)
+PATHS = list_of(PATH)
 SIZE = textual("size", values.SIZE, values.size)
 PEER = textual("address", values.PEER, values.peer_text)
 HTTP_URL = textual("URL", values.HTTP_URL, values.http_url)

@@ -12,7 +12,6 @@ from entrepot.config.nodes import Listing, Node, Origin, Scalar, Table, at, is_d
 from entrepot.config.schema import Branch, nearest
 
 _SECTIONS = {
-    "http.tls": "remove the section and terminate TLS in a proxy before this registry",
     "proxy": "remove proxy.remoteurl to run an ordinary registry",
     "policy": "remove the section to accept artifacts of every class",
 }
@@ -20,7 +19,7 @@ _UNIMPLEMENTED = "is not implemented yet, and this registry does not start with 
 _TOGETHER = {"accounts", "token", "proxyheader"}
 """Kinds of authentication that are one: ``token`` beside ``accounts`` says how its token service is called."""
 
-_PROTECTED = ("auth", "middleware", *_SECTIONS)
+_PROTECTED = ("auth", "middleware", "http.tls", *_SECTIONS)
 
 
 def asks(path: str, node: Node) -> bool:
@@ -45,7 +44,21 @@ def refusals(root: Table, schema: Branch) -> Iterator[Mistake]:
             node = at(root, "proxy.remoteurl")
         if node is not None and not is_empty(node):
             yield Mistake(node.origin, section, f"a section that {_UNIMPLEMENTED}", advice)
+    yield from _letsencrypt(root)
     yield from _middleware(root)
+
+
+def _letsencrypt(root: Table) -> Iterator[Mistake]:
+    node = at(root, "http.tls.letsencrypt")
+    if node is not None and not is_empty(node):
+        yield Mistake(
+            node.origin,
+            "http.tls.letsencrypt",
+            "certificates of Let's Encrypt asked for, which this registry does not fetch by itself",
+            "write certificate and key: the files that certbot keeps (/etc/letsencrypt/live/NAME/fullchain.pem and "
+            "privkey.pem), which are watched; or let a proxy such as nginx with certbot end TLS; or, in a network of "
+            "your own, make them: entrepot cert init NAME",
+        )
 
 
 def _kinds_of_auth(node: Node) -> Iterator[tuple[str, Node]]:

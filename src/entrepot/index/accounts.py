@@ -97,6 +97,10 @@ class AccountRows:
         self._set_secret = Statement.compile(
             update(ACCOUNTS).where(of).values(secret=bindparam("new"), epoch=raised), dialect
         )
+        self._renew_secret = Statement.compile(
+            update(ACCOUNTS).where(of).values(secret=bindparam("new"), expires_at=bindparam("expires"), epoch=raised),
+            dialect,
+        )
         self._replace_secret = Statement.compile(
             update(ACCOUNTS).where(of, ACCOUNTS.c.secret == bindparam("old")).values(secret=bindparam("new")), dialect
         )
@@ -155,6 +159,11 @@ class AccountRows:
         """See ``Directory.set_secret``."""
         self.require(name, tx)
         tx.execute(self._set_secret, {"of": name, "new": secret})
+
+    def renew_secret(self, name: str, secret: str, expires_at: float | None, tx: Transaction) -> None:
+        """See ``Directory.renew_secret``."""
+        self.require(name, tx)
+        tx.execute(self._renew_secret, {"of": name, "new": secret, "expires": expires_at})
 
     def replace_secret(self, name: str, old: str, new: str, tx: Transaction) -> bool:
         """Whether it was ``old``."""

@@ -80,6 +80,10 @@ class Directory:
         """
         await self._change(self._with_administrator(partial(self._accounts.set_secret, name, secret)))
 
+    async def renew_secret(self, name: str, secret: str, expires_at: float | None) -> None:
+        """Give a new secret that expires then, None: never; raises the epoch. Raises as :meth:`set_secret`."""
+        await self._change(self._with_administrator(partial(self._accounts.renew_secret, name, secret, expires_at)))
+
     async def replace_secret(self, name: str, old: str, new: str) -> None:
         """The same secret hashed anew: nothing where it is not ``old`` any more; the epoch stays."""
 

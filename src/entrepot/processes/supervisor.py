@@ -5,23 +5,14 @@ It has one thread and does nothing but wait for signals, since it forks: a fork 
 locks that nobody will release. Children share its memory until they write, which is what keeps several of them small.
 """
 
-import contextlib
-import ctypes
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
+from entrepot.processes.children import SIGNALS, STOPPING, Child
+from entrepot.processes.generations import Renew, Succession
 from entrepot.telemetry.logs import Logger
-
-_STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP}
-_SIGNALS = {signal.SIGCHLD, *_STOPPING}
-_PR_SET_PDEATHSIG = 1
-
-QUICK = 2.0
-"""Seconds: a child that lived less has failed to start."""
 
 FAILURES = 5
 """Quick failures in a row after which the server gives up, unless the child has once stood: then it may stand again,
@@ -34,47 +25,39 @@ down does not end before it is killed (seen with Granian)."""
 OTHERS = 5.0
 """Seconds that jobs get to end."""
 
-LONGEST = 5.0
-"""Seconds between two tries at most."""
-
-
-@dataclass(slots=True)
-class Child:
-    """A process to keep running. ``main`` runs in the fork; it returns to end well.
-
-    ``first``: ended before the others (workers), so that what serves them goes last.
-    """
-
-    name: str
-    main: Callable[[], None]
-    first: bool = True
-    pid: int = 0
-    started: float = 0.0
-    failures: int = 0
-    stood: bool = False
-    due: float = field(default=0.0)
+IDLE, BUSY = 0.5, 0.05
+"""Seconds between two looks at what is due."""
 
 
 class Supervisor:
     """Runs ``children`` until SIGTERM, SIGINT, SIGQUIT or SIGHUP (a terminal that closes).
 
     ``drain``: seconds that open requests get. ``refuse``: called when stopping begins, so that nobody connects to a
-    server that accepts no more.
+    server that accepts no more. ``renew``: see :mod:`entrepot.processes.generations`; children that end first are the
+    first generation.
     """
 
-    def __init__(self, children: Sequence[Child], drain: float, refuse: Callable[[], None], log: Logger) -> None:
-        self._children = children
+    def __init__(
+        self,
+        children: Sequence[Child],
+        drain: float,
+        refuse: Callable[[], None],
+        log: Logger,
+        renew: Renew = lambda: None,
+    ) -> None:
+        self._succession = Succession([child for child in children if child.first], renew, log)
+        self._others = [child for child in children if not child.first]
         self._drain = drain
         self._refuse = refuse
         self._log = log
 
     def run(self) -> int:
         """Blocks; returns the exit status: 0 after a signal, 1 where children do not stay up."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        for child in self._children:
-            self._start(child)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for child in self._kept():
+            child.start()
         while True:
-            received = signal.sigtimedwait(_SIGNALS, 0.5)
+            received = signal.sigtimedwait(SIGNALS, BUSY if self._succession.busy else IDLE)
             if received is not None and received.si_signo != signal.SIGCHLD:
                 name = signal.Signals(received.si_signo).name
                 hint = "a second signal cuts open requests"
@@ -82,26 +65,23 @@ class Supervisor:
                 self._stop()
                 return 0
             self._reap()
-            if any(child.failures >= FAILURES and not child.stood for child in self._children):
+            if any(child.failures >= FAILURES and not child.stood for child in self._kept()):
                 self._log.error("a process does not stay up; see the lines above")
                 self._stop()
                 return 1
             self._start_due()
+            self._succession.proceed()
 
-    def _start(self, child: Child) -> None:
-        parent = os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            _become_child(child, parent)
-        child.pid, child.started, child.due = pid, time.monotonic(), 0.0
+    def _kept(self) -> Iterator[Child]:
+        """Who is started again."""
+        yield from self._succession.serving.children
+        yield from self._others
 
     def _start_due(self) -> None:
         now = time.monotonic()
-        for child in self._children:
+        for child in self._kept():
             if child.pid == 0 and now >= child.due:
-                self._start(child)
+                child.start()
 
     def _reap(self) -> None:
         while True:
@@ -111,26 +91,21 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            for child in self._children:
+            if self._succession.bury(pid):
+                continue
+            for child in self._kept():
                 if child.pid == pid:
-                    self._bury(child, status)
-
-    def _bury(self, child: Child, status: int) -> None:
-        lived = time.monotonic() - child.started
-        child.stood = child.stood or lived >= QUICK
-        child.failures = child.failures + 1 if lived < QUICK else 0
-        delay = 0.0 if child.failures == 0 else min(0.2 * 2**child.failures, LONGEST)
-        child.pid, child.due = 0, time.monotonic() + delay
-        code = os.waitstatus_to_exitcode(status)
-        self._log.error("a process died and is started again", process=child.name, code=code, lived=round(lived, 1))
+                    lived, code = round(child.bury(), 1), os.waitstatus_to_exitcode(status)
+                    again = "a process died and is started again"
+                    self._log.error(again, process=child.name, code=code, lived=lived)
 
     def _stop(self) -> None:
-        for first, seconds in ((True, self._drain), (False, OTHERS)):
-            children = [child for child in self._children if child.pid and child.first is first]
+        workers = [child for child in self._succession.everyone() if child.pid]
+        for children, seconds in ((workers, self._drain), (self._others, OTHERS)):
             for child in children:
-                _kill(child.pid, signal.SIGTERM)
+                child.signal(signal.SIGTERM)
             patient = self._wait(children, ACCEPTING)
-            if first:
+            if children is workers:
                 self._refuse()
             if patient:
                 self._wait(children, seconds)
@@ -140,9 +115,9 @@ class Supervisor:
         """Until all of them ended, time is up, or a second signal comes: then it is False."""
         deadline = time.monotonic() + seconds
         while any(child.pid for child in children) and time.monotonic() < deadline:
-            received = signal.sigtimedwait(_SIGNALS, 0.05)
+            received = signal.sigtimedwait(SIGNALS, 0.05)
             self._collect(children)
-            if received is not None and received.si_signo in _STOPPING:
+            if received is not None and received.si_signo in STOPPING:
                 return False
         return True
 
@@ -150,7 +125,7 @@ class Supervisor:
         for child in children:
             if child.pid:
                 self._log.warning("open requests were cut; uploads can go on where they were", process=child.name)
-                _kill(child.pid, signal.SIGKILL)
+                child.signal(signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 child.pid = 0
 
@@ -158,36 +133,3 @@ class Supervisor:
         for child in children:
             if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
                 child.pid = 0
-
-
-def die_with_parent(parent: int) -> None:
-    """Be killed when ``parent`` dies; at once if it has died already."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _become_child(child: Child, parent: int) -> None:
-    status = 1
-    try:
-        die_with_parent(parent)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        child.main()
-        status = 0
-    except KeyboardInterrupt:
-        status = 0
-    except BaseException:  # noqa: BLE001 - a fork must never return into the supervisor's code
-        sys.excepthook(*sys.exc_info())
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _kill(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

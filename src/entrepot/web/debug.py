@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The debug server (``http.debug.addr``): ``/debug/health`` and, where enabled, Prometheus metrics (compat.md 6.1)."""
+"""The debug server (``http.debug.addr``): ``/debug/health``, where enabled Prometheus metrics (compat.md 6.1), and what
+else it is given, such as ``/debug/proxy``.
+"""
 
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -44,9 +46,15 @@ class _BoundedServer(ThreadingHTTPServer):
 
 
 def start_debug_server(
-    listener: socket.socket, board: HealthBoard, metrics_path: str | None, expose: Callable[[], bytes]
+    listener: socket.socket,
+    board: HealthBoard,
+    metrics_path: str | None,
+    expose: Callable[[], bytes],
+    documents: Mapping[str, Callable[[], object]],
 ) -> ThreadingHTTPServer:
-    """Serve on a bound socket, in a thread, until ``shutdown`` is called on what is returned."""
+    """Serve on a bound socket, in a thread, until ``shutdown`` is called on what is returned. ``documents``: by their
+    paths, as JSON.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         timeout = SILENCE
@@ -59,6 +67,9 @@ def start_debug_server(
                 self._answer(status, "application/json", json.dumps(failing).encode() + b"\n")
             elif self.path == metrics_path:
                 self._answer(HTTPStatus.OK, METRICS_TYPE, expose())
+            elif self.path in documents:
+                document = json.dumps(documents[self.path](), indent=1)
+                self._answer(HTTPStatus.OK, "application/json", document.encode() + b"\n")
             else:
                 self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"404 page not found\n")
 

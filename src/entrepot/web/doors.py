@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from entrepot.auth.gate import Admission, Approach, Gate, OpenUpload
 from entrepot.oci.access import Access
+from entrepot.web.doctor import ProxyDoctor
 from entrepot.web.exchange import Exchange
 from entrepot.web.forwarded import Forwarding, Seen, read_said
 from entrepot.web.settings import HttpSettings
@@ -21,8 +22,12 @@ STATE = "_state"
 class Doors:
     """The gate, as the pages use it. ``proxyheader``: see ``AccountsSettings``."""
 
-    def __init__(self, gate: Gate, settings: HttpSettings, proxyheader: str = "") -> None:
+    def __init__(
+        self, gate: Gate, settings: HttpSettings, proxyheader: str = "", doctor: ProxyDoctor | None = None
+    ) -> None:
+        """``doctor``: looks at what proxies say, too."""
         self._gate = gate
+        self._doctor = doctor
         self._forwarding = Forwarding(settings.trustedproxies)
         self._prefix = settings.prefix.rstrip("/")
         self._own = None if settings.base is None else _split(settings.base)
@@ -30,7 +35,11 @@ class Doors:
 
     def look(self, scope: Scope) -> Seen:
         """Who comes, and what is believed of what proxies say of it; once for each request."""
-        return self._forwarding.believe(read_said(scope))
+        said = read_said(scope)
+        seen = self._forwarding.believe(said)
+        if said.forwarded is not None and self._doctor is not None:
+            self._doctor.examine(said, said.forwarded, self._forwarding.find_peer(said.peer), seen)
+        return seen
 
     def recall(self, scope: Scope, seen: Seen, need: Access) -> Admission | None:
         """For the hot path: see ``Gate.recall``."""

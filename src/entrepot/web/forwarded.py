@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What proxies in front say of a request, and what of it is believed (``http.trustedproxies``, compat.md 3.9).
 
-With trusted proxies their headers count, and nobody else's. Where the configuration is silent, scheme and host are taken
-from loopback and private addresses, because registries behind nginx rely on that, and the client's address from nobody:
+With trusted proxies their headers count, and nobody else's. Where the configuration is silent, scheme and host come
+from loopback and private addresses, because registries behind nginx rely on it, and the client's address from nobody:
 who may do what can depend on it, and the event that names it has to be true.
 """
 
@@ -187,9 +187,19 @@ class Forwarding:
         return (host, "") if host is not None else ("", "the Host header holds no host: it looks like HOST:PORT")
 
     def _find_client(self, forwarded: Mapping[bytes, str], peer: Peer) -> str:
+        """As the proxies tell; "" where their headers tell of different ones: the proxy wrote one, and whoever asks may
+        have sent the other, to be taken for somebody else.
+        """
+        told = {self._walk(nodes, peer) for nodes in list_clients(forwarded)}
+        strangers = {client for client in told if not self.find_peer(client).names}
+        if len(strangers) > 1:
+            return ""
+        return (strangers or sorted(told) or [peer.address]).pop()
+
+    def _walk(self, nodes: Sequence[str], peer: Peer) -> str:
         """The right-most that is none of our proxies: what stands left of it anybody can have written."""
         believed = peer.address
-        for node in reversed(list_clients(forwarded)[-HOPS:]):
+        for node in reversed(nodes[-HOPS:]):
             address = parse_node(node)
             if address is None:
                 break
@@ -219,13 +229,16 @@ def read_named(forwarded: Mapping[bytes, str]) -> Named:
     return Named(_read_scheme(forwarded.get(PROTO, "").strip()), parse_host(host) or "", prefix)
 
 
-def list_clients(forwarded: Mapping[bytes, str]) -> Sequence[str]:
-    """Whom each proxy on the way was asked by, the nearest proxy's last."""
+def list_clients(forwarded: Mapping[bytes, str]) -> Sequence[Sequence[str]]:
+    """Whom each proxy on the way was asked by, the nearest proxy's last; for each of the headers that tell it."""
+    told: list[Sequence[str]] = []
     if FORWARDED in forwarded:
-        return [element.get("for", "") for element in read_elements(forwarded[FORWARDED])]
+        told.append([element.get("for", "") for element in read_elements(forwarded[FORWARDED])])
     if FOR in forwarded:
-        return [node.strip() for node in forwarded[FOR][-LONGEST:].split(",")]
-    return [forwarded[REAL_IP].strip()] if REAL_IP in forwarded else []
+        told.append([node.strip() for node in forwarded[FOR][-LONGEST:].split(",")])
+    if REAL_IP in forwarded:
+        told.append([forwarded[REAL_IP].strip()])
+    return told
 
 
 def read_elements(text: str) -> Sequence[Mapping[str, str]]:

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from entrepot.web.exchange import Receive, Send
 
 FLUSH_SECONDS = 0.2
 SNAPSHOT_SECONDS = 1.0
+ANNOUNCE_SECONDS = 0.05
 
 LAST_SECONDS = 2.0
 """How long the end of a worker waits for the last lines of its access log to be read."""
@@ -52,19 +54,36 @@ async def snapshot_metrics(metrics: RequestMetrics, directory: Path) -> None:
             metrics.write(directory)
 
 
+async def announce(ready: Callable[[], None]) -> None:
+    """Say that connections are accepted: the server's loop turns only once it does (seen with Granian)."""
+    await asyncio.sleep(ANNOUNCE_SECONDS)
+    ready()
+
+
 class Lifespan:
-    """An ASGI application around another: runs ``background`` from startup to shutdown."""
+    """An ASGI application around another: runs ``background`` from startup to shutdown.
+
+    On SIGUSR1 it calls ``part`` and from then on says with each answer that the connection ends (HTTP/2 has a word of
+    its own for that, which the server says when it ends).
+    """
 
     def __init__(
-        self, application: Callable[[Scope, Receive, Send], Awaitable[None]], background: Sequence[Background]
+        self,
+        application: Callable[[Scope, Receive, Send], Awaitable[None]],
+        background: Sequence[Background],
+        part: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
         self._background = background
+        self._part = part
+        self._parting = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            return await self._application(scope, receive, send)
+            last = self._parting and scope["http_version"].startswith("1")
+            return await self._application(scope, receive, _closing(send) if last else send)
         await receive()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._begin_to_part)
         tasks = [asyncio.ensure_future(start()) for start in self._background]
         await send({"type": "lifespan.startup.complete"})
         message: Message = await receive()
@@ -74,3 +93,19 @@ class Lifespan:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         return await send({"type": message["type"] + ".complete"})
+
+    def _begin_to_part(self) -> None:
+        self._part()
+        self._parting = True
+
+
+def _closing(send: Send) -> Send:
+    """The same with ``Connection: close`` in the head of the answer."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message["headers"] if pair[0].lower() != b"connection"]
+            message = {**message, "headers": [*kept, (b"connection", b"close")]}
+        await send(message)
+
+    return sending

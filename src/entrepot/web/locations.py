@@ -7,7 +7,6 @@ that a trusted proxy strips (X-Forwarded-Prefix) stands before it.
 """
 
 from typing import Self
-
 from urllib.parse import quote, urlencode
 from uuid import UUID
 

@@ -4,7 +4,8 @@
 import json
 
 from entrepot import __version__
-from entrepot.oci.errors import RouteUnknown, Unavailable, Unsupported
+from entrepot.certificates.trusting import is_authority, write_script
+from entrepot.oci.errors import RequestInvalid, RouteUnknown, Unavailable, Unsupported
 from entrepot.registry.catalogue import Catalogue
 from entrepot.telemetry.health import HealthBoard
 from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
@@ -18,18 +19,23 @@ docker push {host}/IMAGE</pre></body></html>
 
 
 METHODS = ("GET", "HEAD")
+PATHS = frozenset({"/", "", "/healthz", "/readyz", "/ca.crt", "/ca.sh"})
+_PLAIN = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
 
 class Pages:
-    """Answered without credentials."""
+    """Answered without credentials. ``authority``: the certificate (PEM) that clients are to trust; empty where it is
+    another's, None without TLS.
+    """
 
-    def __init__(self, board: HealthBoard, catalogue: Catalogue) -> None:
+    def __init__(self, board: HealthBoard, catalogue: Catalogue, authority: bytes | None) -> None:
         self._board = board
         self._catalogue = catalogue
+        self._authority = authority
 
     async def handle(self, exchange: Exchange, path: str) -> None:
         """``path`` is below the prefix."""
-        if path not in {"/", "", "/healthz", "/readyz"}:
+        if path not in PATHS:
             raise RouteUnknown(f"{path[:300]!r} is nothing that this registry serves; its API is under /v2/")
         if exchange.method == "OPTIONS":
             return await exchange.answer(answer_options(METHODS))
@@ -42,7 +48,26 @@ class Pages:
             return json_answer({"status": "alive"}, headers={"Cache-Control": "no-store"})
         if path == "/readyz":
             return await self._ready()
+        if path == "/ca.crt":
+            return Answer(200, {"Content-Type": "application/x-pem-file", **_PLAIN}, self._find_authority())
+        if path == "/ca.sh":
+            return self._script(exchange)
         return _root(exchange)
+
+    def _find_authority(self) -> bytes:
+        if self._authority is None:
+            raise RouteUnknown("this registry serves no TLS itself (http.tls), so it has no certificate to trust")
+        if not self._authority:
+            raise RouteUnknown("this registry's certificate was issued by an authority elsewhere: ask its people")
+        return self._authority
+
+    def _script(self, exchange: Exchange) -> Answer:
+        """For the very host under which the client asks: that is how the images' names begin."""
+        pem = self._find_authority()
+        host = exchange.headers.get("host", "")
+        if not is_authority(host):
+            raise RequestInvalid("the Host header is no host with a port, for which a script could be written")
+        return Answer(200, {"Content-Type": "text/plain; charset=utf-8", **_PLAIN}, write_script(host, pem).encode())
 
     async def _ready(self) -> Answer:
         findings = self._board.read()

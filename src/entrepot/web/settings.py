@@ -28,10 +28,28 @@ class UnixAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """``http.tls``: PEM files. ``minimum``: ``tls1.2`` or ``tls1.3``. With ``clientcas`` only clients that show a
+    certificate of one of these authorities are let in.
+    """
+
+    certificate: Path
+    key: Path
+    clientcas: tuple[Path, ...] = ()
+    minimum: str = "tls1.2"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.certificate, self.key, *self.clientcas)
+
+
+@dataclass(frozen=True, slots=True)
 class HttpSettings:
     """``http``. ``prefix`` begins and ends with ``/``; ``host`` is an absolute base URL or None.
 
     ``trustedproxies``: networks in CIDR form whose forwarded headers count; None where the configuration is silent.
+    ``http2``: whether it is offered with TLS (``http.http2.disabled``).
     ``draintimeout`` in seconds; None where the configuration is silent (then requests get 10 s to end).
     """
 
@@ -42,6 +60,13 @@ class HttpSettings:
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     h2c_enabled: bool = False
     trustedproxies: tuple[str, ...] | None = None
+    tls: TlsSettings | None = None
+    http2: bool = True
+
+    @property
+    def scheme(self) -> str:
+        """What the server itself speaks."""
+        return "http" if self.tls is None else "https"
 
     @property
     def base(self) -> str | None:

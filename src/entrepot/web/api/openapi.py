@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from entrepot import __version__
 from entrepot.web.api.operations import Operation, Place
 from entrepot.web.api.parameters import DIGEST_SCHEMA, NAME_SCHEMA, TAG_SCHEMA
+from entrepot.web.api.people_schemas import ACCOUNT_SCHEMA, ROLE_SCHEMA, RULE_SCHEMA
 from entrepot.web.api.router import ROOT
 from entrepot.web.api.schemas import SCHEMAS
 from entrepot.web.exchange import Answer, Exchange
@@ -16,17 +17,23 @@ Part = dict[str, object]
 ALWAYS = (400, 500, 503)
 """Refusals of every operation."""
 
+GUARDED = (401, 403, 429)
+"""Refusals of those that not everybody may use."""
+
 CHANGING = (403, 405)
 """Refusals of those that change something."""
 
 REFUSALS = {
     400: "A parameter, name or body that is not as described.",
-    403: "A page of another site asked a browser for this.",
-    404: "No such repository, tag or manifest.",
+    401: "Credentials are missing or wrong; WWW-Authenticate says which are wanted.",
+    403: "Not allowed to this account, or a page of another site asked a browser for it.",
+    404: "No such repository, tag or manifest; no such account, role or rule.",
     405: "Switched off: the registry is read-only, or `storage.delete.enabled` is false.",
-    409: "Blobs of what is to be restored are gone; the details name them.",
+    409: "Blobs of what is to be restored are gone; the details name them. Or an account, role or rule that is there "
+    "already, or that must stay: the last administrator.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
+    429: "Too many wrong passwords; Retry-After says how long to wait.",
     500: "A fault of the registry; its log has the rest.",
     503: "Not now; the details say why.",
     507: "The disk is nearly full.",
@@ -36,6 +43,10 @@ IN_PATH: Mapping[str, tuple[Mapping[str, object], str]] = {
     "name": (NAME_SCHEMA, "A repository; its slashes may be written as they are, or as %2F."),
     "tag": (TAG_SCHEMA, "A tag."),
     "digest": (DIGEST_SCHEMA, "A digest."),
+    "user": (ACCOUNT_SCHEMA, "A user."),
+    "robot": (ACCOUNT_SCHEMA, "A robot."),
+    "role": (ROLE_SCHEMA, "A role."),
+    "rule": (RULE_SCHEMA, "The number of a rule."),
 }
 
 
@@ -84,14 +95,15 @@ def describe(operations: Sequence[Operation], prefix: str) -> Part:
         "servers": [{"url": f"{prefix.rstrip('/')}{ROOT}"}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {name: SCHEMAS[name] for name in SCHEMAS if name in _named(operations)},
             "responses": {_refusal(status): _error(status, text) for status, text in REFUSALS.items()},
         },
     }
 
 
 def _operation(operation: Operation) -> Part:
-    refusals = {*ALWAYS, *(CHANGING if operation.changes else ()), *operation.refusals}
+    guarded = GUARDED if operation.needs is not None else ()
+    refusals = {*ALWAYS, *guarded, *(CHANGING if operation.changes else ()), *operation.refusals}
     responses: Part = {
         str(operation.status): {"description": operation.summary, "content": _json(operation.answer)},
         **{str(status): {"$ref": f"#/components/responses/{_refusal(status)}"} for status in sorted(refusals)},
@@ -105,6 +117,11 @@ def _operation(operation: Operation) -> Part:
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _json(operation.body)}
     return described
+
+
+def _named(operations: Sequence[Operation]) -> set[str]:
+    """Schemas that operations refer to."""
+    return {"Errors", *(one.answer for one in operations), *(one.body for one in operations if one.body is not None)}
 
 
 def _parameters_of(path: str) -> Part:
@@ -126,7 +143,7 @@ def _refusal(status: int) -> str:
 
 def _error(status: int, text: str) -> Part:
     described: Part = {"description": text, "content": _json("Errors")}
-    if status in {503, 507}:
+    if status in {429, 503, 507}:
         seconds = {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
         described["headers"] = {"Retry-After": seconds}
     return described

@@ -17,6 +17,9 @@ REPOSITORY = f"{REPOSITORIES}/{{name}}"
 SEPARATOR = "/-/"
 """Behind a repository's name, which holds slashes: no part of a name can be ``-``."""
 
+ITEMS = {"users": "user", "robots": "robot", "roles": "role", "rules": "rule"}
+"""Nouns whose items have names without slashes, and how templates call one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -66,13 +69,18 @@ def to_list(_: Place) -> Sequence[Access]:
     return (CATALOG,)
 
 
+def to_be_known(_: Place) -> Sequence[Access]:
+    """Whoever has signed in."""
+    return ()
+
+
 def to_administer(_: Place) -> Sequence[Access]:
     """Administrators."""
     return (ADMINISTRATION,)
 
 
 Handler = Callable[[Exchange, Place], Awaitable[Answer]]
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ def find_place(path: str) -> Place:
     """``path`` is decoded and below ``/api/v1``. Raises ``RouteUnknown`` where it has the form of no template."""
     head, found, rest = path.partition(SEPARATOR)
     if not head.startswith(f"{REPOSITORIES}/") or head == f"{REPOSITORIES}/":
-        return Place(path)
+        return _find_item(path)
     name = head.removeprefix(f"{REPOSITORIES}/")
     if not found:
         return Place(REPOSITORY, name)
@@ -121,3 +129,15 @@ def find_place(path: str) -> Place:
             return Place(f"{REPOSITORY}/-/{noun}", name)
         case _:
             raise RouteUnknown(f"{path[:300]!r} is nothing of a repository that this API serves")
+
+
+def _find_item(path: str) -> Place:
+    match path.split("/"):
+        case ["", noun, item] if noun in ITEMS and item:
+            return Place(f"/{noun}/{{{ITEMS[noun]}}}", item)
+        case ["", noun, item, "roles", role] if noun in ITEMS and item and role:
+            return Place(f"/{noun}/{{{ITEMS[noun]}}}/roles/{{role}}", item, role)
+        case ["", noun, item, detail] if noun in ITEMS and item:
+            return Place(f"/{noun}/{{{ITEMS[noun]}}}/{detail}", item)
+        case _:
+            return Place(path)

@@ -3,36 +3,17 @@
 
 from collections.abc import Mapping
 
+from entrepot.web.api.forms import ACTOR, COUNT, MOMENT, TAGS, nullable, page, shape
 from entrepot.web.api.parameters import DIGEST_SCHEMA, NAME_SCHEMA, TAG_SCHEMA, Schema
-
-MOMENT: Schema = {"type": "string", "format": "date-time"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-ACTOR: Schema = {"type": "string", "description": 'Who did it; "" where nobody had to say who they are.'}
-TAGS: Schema = {"type": "array", "items": TAG_SCHEMA}
-
-
-def _object(properties: Mapping[str, Schema], *optional: str) -> Schema:
-    required = [key for key in properties if key not in optional]
-    shape: dict[str, object] = {"type": "object", "properties": properties, "additionalProperties": False}
-    return {**shape, "required": required} if required else shape
-
-
-def _nullable(schema: Schema, description: str) -> Schema:
-    return {"oneOf": [schema, {"type": "null"}], "description": description}
-
-
-def _page(key: str, entry: Schema) -> Schema:
-    following = _nullable({"type": "string"}, "Where the next page begins; null on the last one.")
-    return _object({key: {"type": "array", "items": entry}, "next": following})
-
+from entrepot.web.api.people_schemas import PEOPLE
 
 SCHEMAS: Mapping[str, Schema] = {
-    "Errors": _object(
+    "Errors": shape(
         {
             "errors": {
                 "type": "array",
                 "minItems": 1,
-                "items": _object(
+                "items": shape(
                     {
                         "code": {"type": "string", "pattern": "^[A-Z_]+$"},
                         "message": {"type": "string"},
@@ -43,7 +24,7 @@ SCHEMAS: Mapping[str, Schema] = {
             }
         }
     ),
-    "Events": _object(
+    "Events": shape(
         {
             "events": {
                 "type": "array",
@@ -54,25 +35,25 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         "missed",
     ),
-    "Repository": _object({"name": NAME_SCHEMA}),
-    "Repositories": _page("repositories", _object({"name": NAME_SCHEMA})),
-    "Tags": _page("tags", _object({"name": TAG_SCHEMA, "digest": DIGEST_SCHEMA, "movedAt": MOMENT})),
-    "Moves": _page(
+    "Repository": shape({"name": NAME_SCHEMA}),
+    "Repositories": page("repositories", shape({"name": NAME_SCHEMA})),
+    "Tags": page("tags", shape({"name": TAG_SCHEMA, "digest": DIGEST_SCHEMA, "movedAt": MOMENT})),
+    "Moves": page(
         "moves",
-        _object(
+        shape(
             {
                 "number": {"type": "integer", "minimum": 1},
                 "at": MOMENT,
                 "actor": ACTOR,
                 "action": {"type": "string", "enum": ["push", "delete", "restore"]},
-                "from": _nullable(DIGEST_SCHEMA, "Null: the tag was not there."),
-                "to": _nullable(DIGEST_SCHEMA, "Null: the tag was deleted."),
+                "from": nullable(DIGEST_SCHEMA, "Null: the tag was not there."),
+                "to": nullable(DIGEST_SCHEMA, "Null: the tag was deleted."),
             }
         ),
     ),
-    "Trash": _page(
+    "Trash": page(
         "manifests",
-        _object(
+        shape(
             {
                 "digest": DIGEST_SCHEMA,
                 "tags": {**TAGS, "description": "The tags that went with it."},
@@ -82,7 +63,7 @@ SCHEMAS: Mapping[str, Schema] = {
             }
         ),
     ),
-    "Reclaim": _object(
+    "Reclaim": shape(
         {
             "tags": {**TAGS, "description": "Tags that would go, the first 10,000."},
             "tagCount": COUNT,
@@ -98,23 +79,24 @@ SCHEMAS: Mapping[str, Schema] = {
             "blobsShared": {**COUNT, "description": "In so many blobs."},
         }
     ),
-    "Deleted": _object(
+    "Deleted": shape(
         {
             "repository": NAME_SCHEMA,
             "tag": TAG_SCHEMA,
             "digest": DIGEST_SCHEMA,
-            "restorableUntil": _nullable(MOMENT, "Null: it cannot be restored."),
+            "restorableUntil": nullable(MOMENT, "Null: it cannot be restored."),
         },
         "tag",
         "digest",
     ),
     "Wish": {
-        **_object({"tag": TAG_SCHEMA, "digest": DIGEST_SCHEMA}, "tag", "digest"),
+        **shape({"tag": TAG_SCHEMA, "digest": DIGEST_SCHEMA}, "tag", "digest"),
         "description": "A tag (to `digest`, or to what it pointed to before its last move); a manifest, with the tags "
         "that went with it; or nothing: all that was last deleted.",
     },
-    "Restored": _object(
-        {"restored": {"type": "array", "minItems": 1, "items": _object({"digest": DIGEST_SCHEMA, "tags": TAGS})}}
+    "Restored": shape(
+        {"restored": {"type": "array", "minItems": 1, "items": shape({"digest": DIGEST_SCHEMA, "tags": TAGS})}}
     ),
+    **PEOPLE,
     "Document": {"type": "object", "required": ["openapi"], "description": "OpenAPI 3.1."},
 }

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/api/v1/repositories/{name}/-/trash`` and ``.../-/restore``: what can be brought back, and bringing it back."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entrepot.oci.digests import Digest
-from entrepot.oci.errors import BodyTooLarge, MediaTypeUnsupported, RequestInvalid
 from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry.registry import Registry
 from entrepot.registry.trash import Restored, Trashed
+from entrepot.web.api.bodies import read_body
 from entrepot.web.api.moments import write_moment
 from entrepot.web.api.operations import REPOSITORY, Operation, Place, to_pull, to_push
 from entrepot.web.api.parameters import SIZE, DigestText
@@ -91,30 +90,12 @@ class TrashPages:
 
 
 async def _read_wish(exchange: Exchange) -> Wish:
-    """Raises ``MediaTypeUnsupported``, ``BodyTooLarge``, ``RequestInvalid``, ``TagInvalid``, ``DigestInvalid``."""
-    content_type = exchange.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise MediaTypeUnsupported(f"send application/json, not {content_type[:80]!r}")
-    body = await exchange.read_all(MAX_BODY, _admit)
-    if body is None:
-        raise BodyTooLarge(f"what is to be restored is said in at most {MAX_BODY} bytes")
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestInvalid("the body is not JSON; {} restores the last deletion of this repository") from None
-    if not isinstance(document, dict) or not document.keys() <= {"tag", "digest"}:
-        raise RequestInvalid('send a JSON object with nothing else than "tag" and "digest"')
-    tag, digest = document.get("tag", ""), document.get("digest", "")
-    if not isinstance(tag, str) or not isinstance(digest, str):
-        raise RequestInvalid('"tag" and "digest" are strings')
+    """Raises what ``read_body`` raises, ``TagInvalid``, ``DigestInvalid``."""
+    body = await read_body(exchange, "tag", "digest", limit=MAX_BODY)
     return Wish(
-        Tag.parse(tag) if "tag" in document else None,
-        Digest.parse(digest) if "digest" in document else None,
+        Tag.parse(body.text("tag")) if body.has("tag") else None,
+        Digest.parse(body.text("digest")) if body.has("digest") else None,
     )
-
-
-async def _admit() -> None:
-    """Bodies this small wait for nobody."""
 
 
 def _describe(entry: Trashed, tags: Sequence[Tag]) -> dict[str, object]:
