@@ -77,7 +77,18 @@ def test_a_request(tmp_path: Path) -> None:
     """Names and key are the request's; without names the common name counts; nothing else of it does."""
     authority = make_authority(tmp_path)
     request = tmp_path / "csr"
-    new = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key", "-out", request]
+    new: list[str | Path] = [
+        "openssl",
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        tmp_path / "key",
+        "-out",
+        request,
+    ]
     programs.run([*new, "-subj", "/CN=hub", "-addext", "subjectAltName=DNS:hub.example.com,IP:10.0.0.9"])
     signed = tmp_path / "signed.crt"
     signed.write_bytes(sign_request(authority, request.read_bytes()))
@@ -92,7 +103,7 @@ def test_a_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("subject", "words"), [("/O=Nobody", "names no host"), ("/CN=two words", "no host")])
 def test_a_request_without_names(tmp_path: Path, subject: str, words: str) -> None:
     """It is refused with how to add one."""
-    new = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key"]
+    new: list[str | Path] = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key"]
     request = programs.run([*new, "-subj", subject]).encode()
     with pytest.raises(ValueError, match=words):
         sign_request(make_authority(tmp_path), request)
@@ -122,7 +133,7 @@ def test_whose_it_is(tmp_path: Path) -> None:
 )
 def test_hosts(text: str) -> None:
     """Names without a dot, with underscores, addresses, stars and other letters are hosts."""
-    assert parse_name(text)
+    assert isinstance(parse_name(text), x509.DNSName | x509.IPAddress)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def secure(pair: PairFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def curl(*arguments: str | Path, ca: Path | None = None, fails: bool = False) -> str:
     """What curl prints; it trusts ``ca`` alone, or the machine's authorities."""
-    return programs.run(["curl", "-sS", *(["--cacert", ca] if ca else []), *arguments], fails=fails)
+    trusted: list[str | Path] = ["--cacert", ca] if ca else []
+    return programs.run(["curl", "-sS", *trusted, *arguments], fails=fails)
 
 
 def handshake(server: Server, pair: PairFiles, version: ssl.TLSVersion | None = None, *protocols: str) -> ssl.SSLSocket:
@@ -76,7 +77,7 @@ def test_uploads_and_downloads(secure: Server, pair: PairFiles, tmp_path: Path, 
     curl(version, "-X", "POST", "-D", headers, f"{url}/blobs/uploads/", ca=pair.ca)
     location = _header(headers, "location")
     assert location.startswith("/v2/")
-    stream = [
+    stream: list[str | Path] = [
         "-X",
         "PATCH",
         "-T",
@@ -116,7 +117,7 @@ def test_a_refused_body(
 ) -> None:
     """It is answered in the registry's JSON over both versions, also where the client first asks whether to send it."""
     (tmp_path / "body").write_bytes(b"x" * 20_000_000)
-    put = [version, "-X", "PUT", "-T", tmp_path / "body", *options]
+    put: list[str | Path] = [version, "-X", "PUT", "-T", tmp_path / "body", *options]
     said = curl(*put, f"{secure.url}/v2/tls/UPPER/manifests/x", ca=pair.ca)
     assert json.loads(said)["errors"][0]["code"] == "NAME_INVALID"
 
@@ -156,14 +157,22 @@ def test_client_certificates(pair: PairFiles, tmp_path: Path) -> None:
     others, clients = issue(tmp_path / "others"), tmp_path / "clients"
     ours = self_sign(clients, "-subj", "/CN=Clients", recipe=("-newkey", "rsa:2048", "-nodes", "-days", "9"))
     key, request, certificate = clients / "me.key", clients / "me.csr", clients / "me.crt"
-    new = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=me", "-keyout", key, "-out", request]
+    new: list[str | Path] = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=me", "-keyout", key, "-out", request]
     programs.run(["openssl", "req", "-new", *new])
     (clients / "ext").write_text("extendedKeyUsage=clientAuth\n")
-    signing = ["-CA", ours.certificate, "-CAkey", ours.key, "-CAcreateserial", "-extfile", clients / "ext"]
+    signing: list[str | Path] = [
+        "-CA",
+        ours.certificate,
+        "-CAkey",
+        ours.key,
+        "-CAcreateserial",
+        "-extfile",
+        clients / "ext",
+    ]
     programs.run(["openssl", "x509", "-req", "-in", request, "-out", certificate, "-days", "9", *signing])
     tls = {**pair.tls, "clientcas": [str(others.ca), str(ours.certificate)]}
     server = Server(tmp_path / "server", {"http": {"tls": tls}}, workers=1, ca=pair.ca)
-    shown = ["--cert", certificate, "--key", key]
+    shown: list[str | Path] = ["--cert", certificate, "--key", key]
     server._answers = lambda: _succeeds(*shown, f"{server.url}/v2/", ca=pair.ca)  # type: ignore[method-assign]
     with server:
         assert curl(*shown, f"{server.url}/v2/", ca=pair.ca) == "{}\n"

@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from entrepot.index import matches, rules
+from entrepot.index.directory import Directory
 from entrepot.index.facts import ManifestTruth
 from entrepot.index.index import open_index
 from entrepot.index.moving import move_kept
@@ -162,6 +163,27 @@ async def test_rules_that_come_and_go_at_once(index: Index, other: Index, monkey
         assert await seen(index, rule) == names
         await other.directory.remove_rule(added.id)
         assert await seen(other, rule) == names
+
+
+async def test_a_pattern_that_goes_before_its_rule_is_written(
+    index: Index, other: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes and removes a rule of the same pattern while ours is being filled: it is filled again."""
+    await push(index, "a/1", "a/2")
+    fill = Directory._fill
+    interrupted: list[Rule] = []
+
+    async def fill_and_be_interrupted(directory: Directory, pattern_id: int, pattern: str) -> None:
+        await fill(directory, pattern_id, pattern)
+        if not interrupted:
+            monkeypatch.undo()
+            interrupted.append(await other.directory.add_rule("role:everyone", pattern, "*", PULL, ""))
+            await other.directory.remove_rule(interrupted[0].id)
+
+    monkeypatch.setattr(Directory, "_fill", fill_and_be_interrupted)
+    rule = await allow(index, "a/*")
+    assert rule.pattern_id > interrupted[0].pattern_id
+    assert await seen(index, rule) == ["a/1", "a/2"]
 
 
 async def test_the_directory_moves(place: IndexPlace, tmp_path: Path) -> None:
