@@ -51,7 +51,7 @@ def parse_subject(text: str) -> str:
 def parse_pattern(text: str) -> str:
     """A pattern over repository names, see ``oci.globs``; three stars and more are two."""
     pattern = re.sub(r"\*{3,}", "**", text)
-    if len(pattern) > LONGEST_PATTERN or not is_repository_pattern(pattern):
+    if len(text) > LONGEST_PATTERN or not is_repository_pattern(pattern):
         raise RequestInvalid(f"{text[:100]!r} is no pattern; it is {REPOSITORY_PATTERN}, such as team/** or team/app")
     return pattern
 
