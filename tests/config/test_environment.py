@@ -203,7 +203,7 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"AUTH_HTPASSWD_REALM": "x"}, "auth.htpasswd.path", "the path of the file"),
     ({"AUTH_OTHER_REALM": "x"}, "auth.other", "allowed: accounts, htpasswd, proxyheader, silly, token"),
     ({"PROXY_REMOTEURL": "https://registry-1.docker.io"}, "proxy", "remove"),
-    ({"HTTP_TLS_CERTIFICATE": "/c.pem"}, "http.tls", "proxy"),
+    ({"HTTP_TLS_CERTIFICATE": "/c.pem"}, "http.tls.key", "a PEM file"),
     ({"MIDDLEWARE_STORAGE": "[{name: redirect}]"}, "middleware.storage[0]", "remove it"),
 ]
 

@@ -9,13 +9,12 @@ from entrepot.config.load import Loaded, load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.storage.settings import FilesystemSettings, InMemorySettings
 from entrepot.telemetry.settings import FileCheck, HttpCheck, StorageCheck, TcpCheck
-from entrepot.web.settings import TcpAddress
+from entrepot.web.settings import TcpAddress, TlsSettings
 
 FILES = Path(__file__).with_name("files")
 
 STOPPED = {
     "s3.yml": ["storage.s3"],
-    "htpasswd-tls.yml": ["http.tls"],
     "token-policy.yml": ["policy"],
     "proxy.yml": ["proxy"],
     "cloudfront.yml": ["middleware.storage[0]"],
@@ -27,6 +26,7 @@ STARTED = {
     "browser-frontend.yml",
     "notifications-redis.yml",
     "anchors.yml",
+    "htpasswd-tls.yml",
 }
 
 
@@ -115,3 +115,9 @@ def test_anchors_and_merges() -> None:
     assert found.settings.storage.driver == InMemorySettings()
     assert found.settings.http.address == TcpAddress("::1", 5000)
     assert [mistake.key for mistake in found.unknown] == ["x-check"]
+
+
+def test_tls() -> None:
+    """Certificate, key and clients' authorities of a file that many wrote arrive unchanged."""
+    tls = loaded("htpasswd-tls.yml").settings.http.tls
+    assert tls == TlsSettings(Path("/certs/domain.crt"), Path("/certs/domain.key"), (Path("/certs/ca.crt"),), "tls1.2")

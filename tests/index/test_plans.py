@@ -27,6 +27,8 @@ from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.rules import RuleRows
+from entrepot.index.seen import Seen
+from entrepot.index.seen_events import SeenEvents
 from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement
@@ -58,6 +60,8 @@ WHOLE_REPOSITORY = {
     "Reclaims._all",
     "Reclaims._all_tags",
     "Reclaims._layers",
+    "Seen._page",
+    "Seen._search",
 }
 """Read all that one repository holds: on purpose, or until the first row that is found."""
 
@@ -88,6 +92,8 @@ def statements(path: Path) -> dict[str, Statement]:
             Ages(engine),
             Untagged(engine, kinship, trash),
             Forecasts(engine, kinship),
+            Seen(engine),
+            SeenEvents(engine),
             SigningKeys(engine),
             Directory(engine),
             AccountRows(engine.dialect),
@@ -165,6 +171,6 @@ def test_sorted_by_the_index(database: Path) -> None:
     """A page of each list is read in order from where it begins: the search is bounded by ``last``."""
     found = statements(database)
     with closing(sqlite3.connect(database)) as connection:
-        for name in ("Lists._repositories", "Lists._tags", "Lists._referrers"):
+        for name in ("Lists._repositories", "Lists._tags", "Lists._referrers", "Seen._page", "SeenEvents._window"):
             steps = plan(connection, found[name])
             assert any(">?)" in step for step in steps), (name, steps)

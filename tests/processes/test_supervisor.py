@@ -21,6 +21,7 @@ class Family:
     """A running supervisor and what its children said."""
 
     def __init__(self, directory: Path, drain: float, children: tuple[str, ...]) -> None:
+        self.directory = directory
         self.log = directory / "log"
         self.log.touch()
         command = [sys.executable, str(SCRIPT), str(directory), str(drain), *children]
@@ -35,6 +36,15 @@ class Family:
         """Wait for so many starts."""
         until(lambda: len(self.pids(name)) >= count, what=f"{count} starts of {name or 'children'}")
         return self.pids(name)
+
+    def follow(self, *children: str) -> None:
+        """Let these be the next generation."""
+        (self.directory / "names").write_text(" ".join(children))
+        (self.directory / "names").rename(self.directory / "next")
+
+    def await_word(self, name: str, word: str) -> list[int]:
+        """Wait until a child has said it."""
+        return until(lambda: self.pids(name, word), what=f"{name} {word}")
 
     def wait(self) -> int:
         """Wait for the supervisor's end; its status."""
@@ -172,3 +182,87 @@ def test_a_signal_between_two_starts(start: Callable[..., Family]) -> None:
     family.process.terminate()
     assert family.wait() == 0
     assert not any(map(alive, family.pids()))
+
+
+def test_a_generation_follows(start: Callable[..., Family]) -> None:
+    """The next generation starts beside the first; only when all of it is ready does the first part, and end later;
+    who is no worker is not touched; who dies in the new generation is started again, who dies in the old one is not.
+    """
+    family = start("jobs=last", "one=stay", "two=busy")
+    family.started(3)
+    former = family.pids("one") + family.pids("two")
+    family.follow("new=stay", "newer=late")
+    family.started(2, "new")
+    time.sleep(0.5)
+    assert family.pids(word="parts") == []
+    assert all(map(alive, former))
+    (family.directory / "ready").touch()
+    family.await_word("one", "parts")
+    family.await_word("two", "parts")
+    family.await_word("one", "ends")
+    family.await_word("two", "hears")
+    assert family.pids(word="parts") == former
+    assert alive(former[1])
+    os.kill(family.pids("newer")[0], signal.SIGKILL)
+    family.started(2, "newer")
+    os.kill(former[1], signal.SIGKILL)
+    until(lambda: not alive(former[1]), what="its end")
+    family.process.terminate()
+    assert family.wait() == 0
+    assert len(family.pids("jobs")) == 1
+    assert len(family.pids("one") + family.pids("two")) == 2
+    assert not any(map(alive, family.pids()))
+    assert family.said().count("is started again") == 1
+
+
+@pytest.mark.parametrize("kind", ["fail", "end"])
+def test_a_generation_that_does_not_start(start: Callable[..., Family], kind: str) -> None:
+    """When one of the new ones dies before all are ready the others of it are killed, and the former stay; the next
+    attempt may succeed.
+    """
+    family = start("one=stay")
+    family.started(1)
+    family.follow("new=stay", f"newer={kind}", "newest=late")
+    family.started(1, "newer")
+    until(lambda: family.pids("newest") and not any(map(alive, family.pids("new"))), what="their end")
+    assert alive(family.pids("one")[0])
+    family.follow("third=stay")
+    family.await_word("one", "ends")
+    family.process.terminate()
+    assert family.wait() == 0
+    assert family.pids("third", "ends") == family.pids("third")
+    said = family.said()
+    assert said.count("new workers did not start") == 1
+    assert said.count("new workers serve") == 1
+
+
+def test_generations_that_do_not_end(start: Callable[..., Family]) -> None:
+    """Three former generations may have open requests; of a fourth the oldest is cut."""
+    family = start("g0=busy")
+    family.started(1, "g0")
+    for number in range(1, 5):
+        family.follow(f"g{number}=busy")
+        family.await_word(f"g{number - 1}", "hears")
+    first = family.pids("g0")[0]
+    until(lambda: not alive(first), what="the oldest is cut")
+    assert all(alive(family.pids(f"g{number}")[0]) for number in range(1, 5))
+    (family.directory / "done").touch()
+    family.process.terminate()
+    assert family.wait() == 0
+    assert family.said().count("open requests of former workers were cut") == 1
+
+
+def test_a_stop_ends_all_generations(start: Callable[..., Family]) -> None:
+    """Those that leave, those that serve, and those that come."""
+    family = start("one=busy", drain=0.5)
+    family.started(1)
+    family.follow("two=stay")
+    family.await_word("one", "hears")
+    family.follow("three=late")
+    family.started(1, "three")
+    pids = family.pids()
+    assert len([pid for pid in pids if alive(pid)]) == 3
+    family.process.terminate()
+    assert family.wait() == 0
+    assert not any(map(alive, pids))
+    assert "open requests were cut" in family.said()

@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from entrepot.index import seen_events
 from entrepot.index.facts import StoredManifest
 from entrepot.index.index import Index, open_index
+from entrepot.index.sight import EVERY_REPOSITORY, NOTHING, Sight
 from entrepot.oci.callers import Caller
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import RequestInvalid
-from entrepot.oci.names import Tag
+from entrepot.oci.names import RepositoryName, Tag
 from entrepot.registry import pull_events
 from entrepot.registry.events import EventWriter
-from entrepot.registry.feed import Feed
+from entrepot.registry.feed import Feed, FeedPage
 from entrepot.registry.pull_events import PullEvents
 from entrepot.registry.registry import join
 from entrepot.registry.settings import EventSettings, RegistrySettings
-from support.rooms import NAME
+from support.rooms import NAME, OTHER, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +113,84 @@ async def test_pulls_are_bounded(index: Index, monkeypatch: pytest.MonkeyPatch) 
     assert await gathering.write() == 1
     assert await gathering.write() == 0
     assert [event["action"] for event in await events(index)] == ["pull"] * 4
+
+
+async def allow(index: Index, pattern: str) -> Sight:
+    """What somebody sees who may pull by this pattern."""
+    rule = await index.directory.add_rule("role:anonymous", pattern, "*", frozenset({"pull"}), "")
+    return Sight(frozenset({rule.pattern_id}))
+
+
+def spoken_of(page: FeedPage) -> list[object]:
+    """The repositories of a page's events."""
+    return [cast("dict[str, Any]", event).get("target", {}).get("repository") for event in page.events]
+
+
+async def write(index: Index, *repositories: str) -> None:
+    """Events of repositories, with positions; "" for one of none."""
+    told = [
+        (RepositoryName(name) if name else None, json.dumps({"target": {"repository": name}})) for name in repositories
+    ]
+    await index.outbox.add_of(told)
+    await events(index)
+
+
+async def test_each_event_says_of_which_repository_it_speaks(storage: Storage, index: Index) -> None:
+    """Pushes, pulls, mounts and deletions, also that of the whole repository: who sees it sees them, others see none.
+    Nobody learns from a mount what other repositories there are, unless they see all.
+    """
+    mine, others = await allow(index, NAME), await allow(index, OTHER)
+    digest = await push(storage, index, "1")
+    gathering = PullEvents(index.outbox, SETTINGS)
+    gathering.note_manifest(NAME, digest, StoredManifest(digest, "a/b", b"x"), ALICE)
+    gathering.note_blob(NAME, digest, 1, ALICE)
+    await gathering.write()
+    registry = join(storage, index, RegistrySettings(delete_enabled=True, events=SETTINGS))
+    blob = await store(storage, b"blob", name=OTHER)
+    assert await registry.blobs.mount(NAME, blob, OTHER, ALICE)
+    await registry.repositories.remove(NAME, ALICE)
+    every = await events(index)
+    assert {event["action"] for event in every} == {"push", "pull", "mount", "delete"}
+    assert await index.lists.repositories("", 9, mine) == []
+    page = await Feed(index).page(0, 100, mine)
+    seen = cast("list[dict[str, Any]]", page.events)
+    assert [event["id"] for event in seen] == [event["id"] for event in every]
+    assert (await Feed(index).page(0, 100, others)).events == []
+    sources = [event["target"].get("fromRepository") for event in every if event["action"] == "mount"]
+    assert sources == [OTHER]
+    assert "fromRepository" not in json.dumps(seen)
+
+
+async def test_what_a_page_shows(index: Index) -> None:
+    """Only events of repositories that are seen; those that speak of none are for who sees everything."""
+    await write(index, "a/1", "", "b/1", "a/2", "b/2", "a/3")
+    feed, sight = Feed(index), await allow(index, "a/*")
+    first = await feed.page(0, 2, sight)
+    assert spoken_of(first) == ["a/1", "a/2"]
+    second = await feed.page(first.next, 2, sight)
+    assert (spoken_of(second), second.missed) == (["a/3"], 0)
+    last = await feed.page(second.next, 2, sight)
+    assert (last.events, last.next, last.missed) == ((), second.next, 0)
+    assert spoken_of(await feed.page(0, 9)) == ["a/1", "", "b/1", "a/2", "b/2", "a/3"]
+    assert spoken_of(await feed.page(0, 9, EVERY_REPOSITORY)) == ["a/1", "b/1", "a/2", "b/2", "a/3"]
+    assert spoken_of(await feed.page(0, 9, NOTHING)) == []
+
+
+async def test_who_sees_little_goes_on_where_a_page_ended(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page looks at so many events and no more; one without events says where to go on, until nothing is left."""
+    monkeypatch.setattr(seen_events, "WINDOWS", 2)
+    await write(index, "b/1", *["a/1"] * (seen_events.WINDOW * 2 + 10), "b/2", "a/1")
+    sight, feed = await allow(index, "b/*"), Feed(index)
+    first = await feed.page(0, 9, sight)
+    assert spoken_of(first) == ["b/1"]
+    second = await feed.page(first.next, 9, sight)
+    assert (spoken_of(second), second.missed) == (["b/2"], 0)
+    assert second.next - first.next == 13
+    nothing = await allow(index, "c/*")
+    page = await feed.page(0, 9, nothing)
+    assert (spoken_of(page), page.next) == ([], first.next)
+    assert (await feed.page(page.next, 9, nothing)).next == second.next
+    assert (await feed.page(second.next, 9, nothing)).next == second.next
 
 
 async def test_a_reader_that_comes_late(storage: Storage, index: Index) -> None:

@@ -14,15 +14,24 @@ from support import programs
 from support.daemons import Daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from support.namespaces import Namespace
 
 
 class Docker:
-    """A dockerd that touches neither the network nor the engine of the machine, and the command line that uses it."""
+    """A dockerd that touches neither the network nor the engine of the machine, and the command line that uses it.
 
-    def __init__(self, *, insecure: Sequence[str] = (), namespace: Namespace | None = None) -> None:
+    `trusted`: an authority's certificate for each HOST:PORT, in an /etc/docker/certs.d that this daemon alone sees.
+    """
+
+    def __init__(
+        self,
+        *,
+        insecure: Sequence[str] = (),
+        namespace: Namespace | None = None,
+        trusted: Mapping[str, Path] | None = None,
+    ) -> None:
         programs.need("docker", "dockerd")
         programs.need_root("for dockerd")
         # Not pytest's directory: the path of a unix socket may have 107 bytes.
@@ -30,6 +39,7 @@ class Docker:
         self.socket = self.home / "d.sock"
         self.insecure = list(insecure)
         self.namespace = namespace
+        self.trusted = dict(trusted or {})
         self.daemon = Daemon("dockerd", self.home / "dockerd.log")
 
     def __enter__(self) -> Self:
@@ -38,7 +48,7 @@ class Docker:
         places = ["--data-root", self.home / "data", "--exec-root", self.home / "exec", "--pidfile", self.home / "pid"]
         modest = ["--storage-driver", "vfs", "--iptables=false", "--ip-masq=false", "--bridge=none"]
         command = [programs.find("dockerd"), "--config-file", settings, *places, *modest, "-H", f"unix://{self.socket}"]
-        argv = [str(part) for part in command]
+        argv = self._with_trust([str(part) for part in command])
         self.daemon.start(self.namespace.inside(argv) if self.namespace else argv, env=os.environ)
         self.daemon.await_ready(self._answers, seconds=60)
         return self
@@ -47,6 +57,18 @@ class Docker:
         if self.daemon.running:
             self.daemon.stop()
         shutil.rmtree(self.home)
+
+    def _with_trust(self, argv: list[str]) -> list[str]:
+        if not self.trusted:
+            return argv
+        etc = self.home / "etc-docker"
+        for host, ca in self.trusted.items():
+            place = etc / "certs.d" / host
+            place.mkdir(parents=True)
+            shutil.copy(ca, place / "ca.crt")
+        Path("/etc/docker").mkdir(exist_ok=True)
+        mount = 'mount --bind "$0" /etc/docker && exec "$@"'
+        return [programs.find("unshare"), "--mount", "sh", "-c", mount, str(etc), *argv]
 
     def _answers(self) -> bool:
         try:

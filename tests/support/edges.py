@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message
 
+    from entrepot.auth.administration import Administration
     from entrepot.web.api.operations import Operation
     from support.houses import House
 
@@ -43,13 +44,20 @@ class Answered:
 class EdgeUnderTest:
     """One worker's edge over `house`."""
 
-    def __init__(self, house: House, gate: Gate | None = None, settings: HttpSettings | None = None) -> None:
+    def __init__(
+        self,
+        house: House,
+        gate: Gate | None = None,
+        settings: HttpSettings | None = None,
+        administration: Administration | None = None,
+    ) -> None:
         settings = settings or HttpSettings(TcpAddress("", 0))
         self.metrics = RequestMetrics()
         self.board = HealthBoard()
+        self.directory = house.index.directory
         registry = house.registry
         doors = Doors(gate or OpenGate(), settings)
-        self._api = join_api(registry, doors, settings)
+        self._api = join_api(registry, doors, settings, administration)
         parts = Parts(
             Api(registry, doors, Locations(settings)),
             Search(registry, doors),

@@ -26,6 +26,7 @@ _BY_SCRIPT = "bash tests/support/install-peers"
 _PACKAGES = {
     "buildah": "buildah",
     "busybox": "busybox-static",
+    "curl": "curl",
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
@@ -33,6 +34,7 @@ _PACKAGES = {
     "ip": "iproute2",
     "nginx": "nginx",
     "nsenter": "util-linux",
+    "openssl": "openssl",
     "pg_dump": "postgresql",
     "podman": "podman",
     "postgres": "postgresql",

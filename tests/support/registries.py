@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import os
+import ssl
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -32,7 +33,7 @@ class Registry:
 
     `config` is merged over the defaults (filesystem storage in `root`, deletes on, a free loopback port); a key
     given as None is left out of the file (`{"storage": {"filesystem": None, "inmemory": {}}}`). With `namespace` it
-    runs there and listens on that namespace's address.
+    runs there and listens on that namespace's address. With `http.tls` clients trust `ca`, a PEM file, and nobody else.
     """
 
     name = "registry"
@@ -44,8 +45,10 @@ class Registry:
         *,
         env: Mapping[str, str] | None = None,
         namespace: Namespace | None = None,
+        ca: Path | None = None,
     ) -> None:
         self.home = home
+        self.ca = ca
         self.root = home / "data"
         self.env = dict(env or {})
         self.namespace = namespace
@@ -73,7 +76,8 @@ class Registry:
     @property
     def url(self) -> str:
         """The base URL, with no slash at the end."""
-        return "http://localhost" if self._socket else f"http://{self.host}"
+        scheme = "https" if self.config["http"].get("tls") else "http"
+        return "http://localhost" if self._socket else f"{scheme}://{self.host}"
 
     @property
     def _socket(self) -> str | None:
@@ -99,7 +103,8 @@ class Registry:
         ping = f"/{str(self.config['http'].get('prefix', '')).strip('/')}/v2/".replace("//", "/")
         if self.namespace:
             try:
-                programs.run(self.namespace.inside([sys.executable, "-c", _ANSWERS, self.url + ping]), seconds=10)
+                ask = self.namespace.inside([sys.executable, "-c", _ANSWERS, self.url + ping])
+                programs.run(ask, seconds=10, env={"SSL_CERT_FILE": str(self.ca)} if self.ca else None)
             except programs.Failed:
                 return False
             return True
@@ -111,7 +116,8 @@ class Registry:
         return True
 
     def _new_client(self, timeout: float) -> httpx.Client:
-        transport = httpx.HTTPTransport(uds=self._socket)
+        verify = ssl.create_default_context(cafile=self.ca) if self.ca else True
+        transport = httpx.HTTPTransport(uds=self._socket, verify=verify)
         return httpx.Client(base_url=self.url, timeout=timeout, transport=transport, trust_env=False)
 
     def client(self, *, timeout: float = 30) -> httpx.Client:

@@ -38,8 +38,9 @@ class Server(Registry):
         arguments: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         namespace: Namespace | None = None,
+        ca: Path | None = None,
     ) -> None:
-        super().__init__(home, config, env=env, namespace=namespace)
+        super().__init__(home, config, env=env, namespace=namespace, ca=ca)
         self.workers = workers
         self.arguments = tuple(arguments)
 

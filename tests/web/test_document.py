@@ -2,6 +2,7 @@
 """The OpenAPI document and what is dispatched are the same."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from entrepot.auth.administration import join_administration
+from entrepot.auth.audit import NoAudit
 from entrepot.auth.gate import OpenGate
+from entrepot.auth.settings import AccountsSettings
 from entrepot.oci.errors import RegistryError, RouteUnknown
 from entrepot.storage.memory import open_memory
 from entrepot.web.api.joining import join_api
@@ -25,12 +29,15 @@ from support.seen import LOCAL
 DIGEST = f"sha256:{'0' * 64}"
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[JsonApi]:
-    """The API over an empty registry in memory, under a prefix."""
+@pytest.fixture(params=["open", "accounts"])
+def api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JsonApi]:
+    """The API over an empty registry in memory, under a prefix; without accounts and with them."""
     with open_house(open_memory(), tmp_path / "index" / "index.sqlite3") as house:
         settings = HttpSettings(TcpAddress("", 0), prefix="/cr/")
-        yield join_api(house.registry, Doors(OpenGate(), settings), settings)
+        administration = None
+        if request.param == "accounts":
+            administration = join_administration(house.index.directory, AccountsSettings(), NoAudit().changed)
+        yield join_api(house.registry, Doors(OpenGate(), settings), settings, administration)
 
 
 async def ask(api: JsonApi, method: str, path: str) -> tuple[int, dict[str, str], Any]:
@@ -74,6 +81,7 @@ async def test_paths_and_methods(api: JsonApi) -> None:
     assert len({*keys}) == len(keys) > 10
     for template, entry in document["paths"].items():
         path = template.replace("{name}", "team/app").replace("{tag}", "1.0").replace("{digest}", DIGEST)
+        path = re.sub(r"\{(user|robot|role|rule)\}", "1", path)
         _, headers, _ = await ask(api, "OPTIONS", f"/api/v1{path}")
         assert {*headers["Allow"].lower().split(", ")} - {"head", "options"} == routed[template]
         for method in routed[template]:
@@ -110,6 +118,17 @@ async def test_references(api: JsonApi) -> None:
         ("/repositories/tags/-/tags/-", Place("/repositories/{name}/-/tags/{tag}", "tags", "-")),
         ("/repositories/a/-/tags/b/history", Place("/repositories/{name}/-/tags/{tag}/history", "a", "b")),
         ("/repositories/a/-/manifests/b", Place("/repositories/{name}/-/manifests/{digest}", "a", "b")),
+        ("/users", Place("/users")),
+        ("/users/", Place("/users/")),
+        ("/users/ann", Place("/users/{user}", "ann")),
+        ("/users/-/roles", Place("/users/{user}/roles", "-")),
+        ("/users/roles/roles/roles", Place("/users/{user}/roles/{role}", "roles", "roles")),
+        ("/users//roles/a", Place("/users//roles/a")),
+        ("/robots/ci/renew", Place("/robots/{robot}/renew", "ci")),
+        ("/roles/a", Place("/roles/{role}", "a")),
+        ("/rules/1", Place("/rules/{rule}", "1")),
+        ("/users/a/b/c", Place("/users/a/b/c")),
+        ("/repositories/a/-/access", Place("/repositories/{name}/-/access", "a")),
         ("/repositories/a/-/manifests/", Place("/repositories/{name}/-/manifests/{digest}", "a")),
     ],
 )
@@ -131,3 +150,16 @@ async def test_unknown(api: JsonApi, path: str) -> None:
     with pytest.raises(RegistryError) as error:
         await ask(api, "GET", path)
     assert error.value.status == 404
+
+
+async def test_without_accounts(tmp_path: Path) -> None:
+    """Where there are no accounts nothing is said of any, neither in the document nor by an answer."""
+    with open_house(open_memory(), tmp_path / "index" / "index.sqlite3") as house:
+        settings = HttpSettings(TcpAddress("", 0))
+        api = join_api(house.registry, Doors(OpenGate(), settings), settings)
+        _, _, document = await ask(api, "GET", "/api/v1/openapi.json")
+        assert not [path for path in document["paths"] if re.search("user|robot|role|rule|account|access", path)]
+        assert "NewUser" not in document["components"]["schemas"]
+        for path in ("/users", "/users/ann", "/robots", "/roles", "/rules", "/account"):
+            with pytest.raises(RouteUnknown):
+                await ask(api, "GET", f"/api/v1{path}")

@@ -180,7 +180,7 @@ def _write_access(one: Access) -> dict[str, object]:
 
 def _read_common(claims: Mapping[str, object]) -> tuple[str, str, float]:
     subject, epoch, expires_at = claims.get("sub"), claims.get("epoch"), claims.get("exp")
-    if not (isinstance(subject, str) and isinstance(epoch, str) and isinstance(expires_at, int | float)):
+    if not (isinstance(subject, str) and isinstance(epoch, str) and type(expires_at) is int):  # NaN would never be past
         raise InvalidToken("a token of another program that has the same key")
     return subject, epoch, float(expires_at)
 

@@ -14,8 +14,8 @@ from jwt.exceptions import PyJWTError
 from entrepot.auth.trust import Trust
 from entrepot.oci.access import ALL, Access
 
-LONGEST = 32_768
-"""Characters of a token at most: room for some hundred scopes and a chain of certificates."""
+LONGEST = 16_384
+"""Characters of a token at most: room for a hundred scopes and a chain of certificates."""
 
 LONGEST_SUBJECT = 1000
 """Characters of the name of whom it is about, which events tell."""
@@ -24,6 +24,7 @@ LEEWAY = 60.0
 """Seconds by which the clocks of issuer and registry may differ."""
 
 _LARGEST_TIME = 2**53
+_NOT_BASE64 = "a part of the token is not base64url"
 
 
 class TokenInvalid(Exception):
@@ -149,9 +150,11 @@ def _parse(part: str) -> Mapping[str, object]:
 
 
 def _decode(part: str) -> bytes:
-    """base64url; padding, which has no place there, is not minded."""
+    """base64url without padding (RFC 7515, 2)."""
+    if "=" in part:
+        raise TokenInvalid(_NOT_BASE64)
+    padding = "=" * (-len(part) % 4)
     try:
-        bare = part.rstrip("=")
-        return binascii.a2b_base64(bare.translate({45: 43, 95: 47}) + "=" * (-len(bare) % 4), strict_mode=True)
+        return binascii.a2b_base64(part.translate({ord("-"): "+", ord("_"): "/"}) + padding, strict_mode=True)
     except ValueError:
-        raise TokenInvalid("a part of the token is not base64url") from None
+        raise TokenInvalid(_NOT_BASE64) from None

@@ -98,8 +98,7 @@ def list_weaknesses(pair: Pair, chain: list[x509.Certificate], now: datetime, ho
                 f"{path}: after the certificate of {describe(certificate)} stands that of {describe(issuer)}, which "
                 "did not issue it; each is followed by its issuer, or clients may not find the way to their authority"
             )
-    mode = pair.key_path.stat().st_mode & 0o077
-    if mode & 0o007 or mode & 0o020:
+    if pair.key_path.stat().st_mode & 0o027:
         found.append(f"others can read or change the key {pair.key_path}: chmod 0600 {pair.key_path}")
     return found
 
@@ -147,10 +146,9 @@ def mend(certificate: x509.Certificate, host: str | None = None) -> str:
 def _list_wrong_names(leaf: x509.Certificate, path: Path, host: str | None) -> list[str]:
     names = list_names(leaf)
     if not names:
-        return [
-            f"{path} has no subject alternative name (it only says {describe(leaf)}), and docker and other clients "
-            f'refuse it ("certificate relies on legacy Common Name field"); {mend(leaf, host)}'
-        ]
+        refused = 'docker and other clients refuse it ("certificate relies on legacy Common Name field")'
+        only = f"{path} has no subject alternative name (it only says {describe(leaf)})"
+        return [f"{only}, and {refused}; {mend(leaf, host)}"]
     if host is not None and not covers(leaf, host):
         return [f"{path} is for {', '.join(names)} and not for {host} (http.host); {mend(leaf, host)}"]
     return []
@@ -161,10 +159,9 @@ def _list_wrong_times(leaf: x509.Certificate, path: Path, now: datetime) -> list
     if now > ends:
         return [f"{path} expired on {ends:%Y-%m-%d}, and clients refuse it; entrepot cert renew, or {mend(leaf)}"]
     if now < begins:
-        return [
-            f"{path} is not valid before {begins:%Y-%m-%d %H:%M} UTC, and clients refuse it until then (is this "
-            f"machine's clock right? it says {now.astimezone(UTC):%Y-%m-%d %H:%M}); {mend(leaf)}"
-        ]
+        clock = f"is this machine's clock right? it says {now.astimezone(UTC):%Y-%m-%d %H:%M}"
+        early = f"{path} is not valid before {begins:%Y-%m-%d %H:%M} UTC, and clients refuse it until then"
+        return [f"{early} ({clock}); {mend(leaf)}"]
     if ends - now < _SOON and ends - begins > 2 * _SOON:
         return [f"{path} expires on {ends:%Y-%m-%d}, in {days_left(leaf, now)} days; entrepot cert renew"]
     return []
@@ -195,8 +192,8 @@ def _require_match(pair: Pair, chain: list[x509.Certificate], key: PrivateKeyTyp
         )
     if matching[0] != 0:
         raise Unservable(
-            f"{pair.certificate_path} is in the wrong order: the certificate of the key ({describe(chain[matching[0]])})"
-            " comes first, then the one that issued it, and so on; "
+            f"{pair.certificate_path} is in the wrong order: the certificate of the key "
+            f"({describe(chain[matching[0]])}) comes first, then the one that issued it, and so on: "
             f"cat server.crt intermediate.crt > {pair.certificate_path.name}"
         )
 

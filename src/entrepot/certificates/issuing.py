@@ -25,6 +25,7 @@ from entrepot.certificates.names import parse_name
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
+PEM = serialization.Encoding.PEM
 AUTHORITY_CERTIFICATE, AUTHORITY_KEY = "ca.crt", "ca.key"
 
 _SLACK = timedelta(hours=1)
@@ -47,7 +48,7 @@ class Authority:
     @property
     def pem(self) -> bytes:
         """The same as PEM."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
+        return self.certificate.public_bytes(PEM)
 
 
 def make_authority(directory: Path) -> Authority:
@@ -106,7 +107,7 @@ def issue_certificate(authority: Authority, names: Sequence[str], certificate: P
     for path in (certificate, key):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_file(key, _key_pem(private), 0o600)
-    write_file(certificate, issued.public_bytes(serialization.Encoding.PEM) + authority.pem, 0o644)
+    write_file(certificate, issued.public_bytes(PEM) + authority.pem, 0o644)
     return issued
 
 
@@ -134,7 +135,7 @@ def sign_request(authority: Authority, content: bytes) -> bytes:
     if not alternatives:
         raise ValueError('the request names no host; openssl req adds one: -addext "subjectAltName=DNS:NAME"')
     issued = _issue(authority, request.public_key(), alternatives)
-    return issued.public_bytes(serialization.Encoding.PEM) + authority.pem
+    return issued.public_bytes(PEM) + authority.pem
 
 
 def is_ours(certificate: Path, authority: Authority | None) -> bool:
@@ -213,6 +214,4 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

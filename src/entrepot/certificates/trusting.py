@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How clients come to trust a private authority: for exactly one host and port, as text to read or a script to run.
 
-Loads no library, because workers keep the script.
+Loads no library: workers that offer the script should not hold one for it.
 """
 
 import hashlib
@@ -39,6 +39,7 @@ END
   restart containerd when you add that line, not for a new hosts.toml. ctr wants --hosts-dir /etc/containerd/certs.d
 
 k3s (/etc/rancher/k3s/registries.yaml on each node; then restart: sudo systemctl restart k3s, or k3s-agent):
+  sudo cp {ca} /etc/rancher/k3s/entrepot-ca.crt
   configs:
     "{host}":
       tls:

@@ -7,6 +7,7 @@ import sys
 from urllib.parse import urlsplit
 
 from entrepot import __version__
+from entrepot.auth.settings import AccountsSettings, TokenSettings
 from entrepot.config.load import Loaded
 from entrepot.config.settings import Settings
 from entrepot.storage.settings import FilesystemSettings
@@ -36,7 +37,7 @@ def _listens(settings: Settings, port: int) -> str:
     if isinstance(address, UnixAddress):
         return str(address.path)
     everywhere = " (all addresses)" if address.everywhere else ""
-    return f"http://{_host(address, port)}{settings.http.prefix}{everywhere}"
+    return f"{settings.http.scheme}://{_host(address, port)}{settings.http.prefix}{everywhere}"
 
 
 def name_host(settings: Settings) -> str:
@@ -55,12 +56,29 @@ def _host(address: TcpAddress, port: int) -> str:
 def _warn_of_plain_http(settings: Settings, port: int) -> list[str]:
     """Docker falls back to plain HTTP by itself only on loopback; a TLS hello here leaves no trace in the log."""
     address = settings.http.address
-    if isinstance(address, UnixAddress) or _is_loopback(address.host):
+    if isinstance(address, UnixAddress) or _is_loopback(address.host) or settings.http.tls is not None:
         return []
     return [
         '  plain HTTP: clients on other machines ask for TLS first and then refuse ("server gave HTTP response to',
-        '  HTTPS client"). Put a proxy that ends TLS in front, or name this registry on each client: docker reads',
-        f'  {{"insecure-registries": ["NAME:{port}"]}} from /etc/docker/daemon.json',
+        f'  HTTPS client"). Serve TLS ({_command()} cert init NAME says how), put a proxy that ends TLS in front, or',
+        f'  name this registry on each client: docker reads {{"insecure-registries": ["NAME:{port}"]}} from',
+        "  /etc/docker/daemon.json",
+    ]
+
+
+def warn_of_localhost(settings: Settings) -> list[str]:
+    """Whoever is sent to localhost by a registry on another machine looks for it on his own."""
+    address = settings.http.address
+    if isinstance(address, UnixAddress) or not address.everywhere:
+        return []
+    sent = {"http.host": settings.http.host}
+    if isinstance(settings.auth, TokenSettings | AccountsSettings):
+        sent["auth.token.realm"] = settings.auth.realm
+    return [
+        f"{key} says {urlsplit(place).hostname}, and http.addr listens on all addresses: clients on other machines are "
+        "sent to themselves; name this machine as they know it"
+        for key, place in sent.items()
+        if place and _is_loopback(urlsplit(place).hostname or "")
     ]
 
 

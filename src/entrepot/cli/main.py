@@ -5,9 +5,11 @@ import click
 
 from entrepot import __version__
 from entrepot.cli.access import access_group
+from entrepot.cli.cert import cert_group
 from entrepot.cli.config import config_group
 from entrepot.cli.fsck import fsck
 from entrepot.cli.gc import gc_group
+from entrepot.cli.htpasswd import htpasswd
 from entrepot.cli.index import index_group
 from entrepot.cli.init import init
 from entrepot.cli.restore import restore
@@ -28,12 +30,14 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(init)
+main.add_command(cert_group)
 main.add_command(config_group)
 main.add_command(index_group)
 main.add_command(fsck)
 main.add_command(gc_group)
 main.add_command(restore)
 main.add_command(retention_group)
+main.add_command(htpasswd)
 main.add_command(token_group)
 main.add_command(user_group)
 main.add_command(role_group)

@@ -32,6 +32,7 @@ from entrepot.index.pulls import Pulls
 from entrepot.index.reclaim import Reclaims
 from entrepot.index.recorder import Recorder
 from entrepot.index.schema import KEPT, OLDEST_PROGRAM
+from entrepot.index.seen_events import SeenEvents
 from entrepot.index.signing import SigningKeys
 from entrepot.index.sqlite import SqliteEngine
 from entrepot.index.statements import Statement, insert_replacing
@@ -95,6 +96,7 @@ class Index:
     census: Census
     audit: Audit
     outbox: Outbox
+    seen_events: SeenEvents
     directory: Directory
     kept: Kept
     signing: SigningKeys
@@ -145,6 +147,7 @@ def open_index(
             census=Census(engine),
             audit=Audit(engine),
             outbox=Outbox(engine),
+            seen_events=SeenEvents(engine),
             directory=Directory(engine),
             kept=Kept(engine),
             signing=SigningKeys(engine),

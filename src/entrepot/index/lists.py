@@ -11,6 +11,7 @@ from entrepot.index.engine import Engine, Transaction
 from entrepot.index.facts import StoredManifest
 from entrepot.index.matches import Matches
 from entrepot.index.schema import LAYERS, MANIFESTS, REPOSITORIES, REVISIONS, TAGS
+from entrepot.index.seen import ESCAPE, Seen, holds_manifests
 from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.index.statements import Statement, Value
 from entrepot.oci.digests import Digest
@@ -18,9 +19,6 @@ from entrepot.oci.names import RepositoryName, Tag
 
 REFERRERS_BYTES = 4 * 1024 * 1024
 """Bytes of payloads in one page of referrers, unless the first alone has more."""
-
-ESCAPE = "!"
-"""Not a backslash, which databases read differently in a text."""
 
 EVERY = 2**63 - 1
 """A limit for those who want all: PostgreSQL takes no negative one."""
@@ -55,16 +53,16 @@ class Lists:
         self._engine = engine
         dialect = engine.dialect
         self._matches = Matches(dialect)
+        self._seen = Seen(engine)
         here = REPOSITORIES.c.name == bindparam("repository")
         last: BindParameter[str] = bindparam("last")
         limit: BindParameter[int] = bindparam("limit")
-        visible = (REVISIONS.c.repository_id == REPOSITORIES.c.id, REVISIONS.c.hidden == false())
         self._known = Statement.compile(select(REPOSITORIES.c.id).where(here), dialect)
         held = [~exists().where(table.c.repository_id == REPOSITORIES.c.id) for table in (TAGS, REVISIONS, LAYERS)]
         self._drop_empty = Statement.compile(delete(REPOSITORIES).where(here, *held), dialect)
         self._repositories = Statement.compile(
             select(REPOSITORIES.c.name)
-            .where(REPOSITORIES.c.name > last, exists().where(*visible))
+            .where(REPOSITORIES.c.name > last, holds_manifests())
             .order_by(REPOSITORIES.c.name)
             .limit(limit),
             dialect,
@@ -73,7 +71,7 @@ class Lists:
             select(REPOSITORIES.c.name)
             .where(
                 REPOSITORIES.c.name.like(bindparam("pattern"), escape=ESCAPE),
-                exists().where(*visible),
+                holds_manifests(),
             )
             .order_by(REPOSITORIES.c.name)
             .limit(limit),
@@ -144,18 +142,22 @@ class Lists:
         return bool(await self._engine.read(self._known, {"repository": name}))
 
     async def repositories(self, last: str, limit: int, sight: Sight = EVERYTHING) -> list[RepositoryName]:
-        """Repositories that hold manifests."""
+        """Repositories that hold manifests and that ``sight`` shows."""
+        if sight.patterns is not None:
+            return await self._seen.page(_spoken(last), limit, sight.patterns)
         rows = await self._engine.read(self._repositories, {"last": _spoken(last), "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
 
     async def search(self, term: str, limit: int, sight: Sight = EVERYTHING) -> list[RepositoryName]:
-        """Repositories that hold manifests and whose name contains ``term``, which is lower case; "" finds all.
+        """The same whose name contains ``term``, which is lower case; "" finds all.
 
         Reads names in order until ``limit`` match: at worst each name once, 75 ms for a million.
         """
         if NUL in term:
             return []
         literal = "".join(f"{ESCAPE}{letter}" if letter in _WILD else letter for letter in term)
+        if sight.patterns is not None:
+            return await self._seen.search(f"%{literal}%", limit, sight.patterns)
         rows = await self._engine.read(self._search, {"pattern": f"%{literal}%", "limit": limit})
         return [RepositoryName(row[0]) for row in rows]
 

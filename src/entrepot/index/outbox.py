@@ -18,8 +18,8 @@ from sqlalchemy.sql import ClauseElement
 from entrepot.index.changes import ROWS
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.schema import EVENT_ENDPOINTS, EVENTS
-from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.index.statements import Row, Statement, Value, insert_replacing
+from entrepot.oci.names import RepositoryName
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,21 @@ class Extent:
     newest: int
 
 
+_WRITTEN = ("created_at", "body", "repository")
+
+
 class OutboxWriter:
     """Writes events in transactions of others."""
 
     def __init__(self, dialect: Dialect) -> None:
-        row: dict[str, ColumnElement[object]] = {name: bindparam(name) for name in ("created_at", "body")}
+        row: dict[str, ColumnElement[object]] = {name: bindparam(name) for name in _WRITTEN}
         self._insert = Statement.compile(insert(EVENTS).inline().values(row), dialect)
 
-    def add(self, created_at: float, body: str, tx: Transaction) -> None:
-        """Write an event; ``created_at`` in seconds since 1970."""
-        tx.execute(self._insert, {"created_at": created_at, "body": body})
+    def add(self, created_at: float, body: str, tx: Transaction, repository: RepositoryName | None = None) -> None:
+        """Write an event; ``created_at`` in seconds since 1970. ``repository``: who sees it sees the event; None: the
+        event speaks of none, and whoever sees everything sees it.
+        """
+        tx.execute(self._insert, {"created_at": created_at, "body": body, "repository": repository})
 
 
 class Outbox:
@@ -83,9 +88,13 @@ class Outbox:
         )
 
     async def add(self, bodies: Sequence[str]) -> None:
-        """Write events that belong to no change (pulls), at most ``ROWS`` in a transaction."""
-        for start in range(0, len(bodies), ROWS):
-            await self._engine.write(partial(self._add, bodies[start : start + ROWS]))
+        """Write events that belong to no change and speak of no repository."""
+        await self.add_of([(None, body) for body in bodies])
+
+    async def add_of(self, events: Sequence[tuple[RepositoryName | None, str]]) -> None:
+        """The same of repositories (pulls), at most ``ROWS`` in a transaction."""
+        for start in range(0, len(events), ROWS):
+            await self._engine.write(partial(self._add, events[start : start + ROWS]))
 
     async def waiting(self) -> bool:
         """Whether there are events without a position. Costs microseconds."""
@@ -101,7 +110,7 @@ class Outbox:
         newest = await self._engine.read(self._newest, {})
         return _extent([*oldest, *newest])
 
-    async def page(self, after: int, limit: int, sight: Sight = EVERYTHING) -> list[StoredEvent]:
+    async def page(self, after: int, limit: int) -> list[StoredEvent]:
         """The first ``limit`` events behind the position ``after``, in order."""
         rows = await self._engine.read(self._after, {"after": after, "most": limit})
         return [StoredEvent(_number(row), float(row[1] or 0), str(row[2])) for row in rows]
@@ -125,10 +134,10 @@ class Outbox:
         for name in endpoints:
             await self._engine.write(partial(self._remove, name))
 
-    def _add(self, bodies: Sequence[str], tx: Transaction) -> None:
+    def _add(self, events: Sequence[tuple[RepositoryName | None, str]], tx: Transaction) -> None:
         now = time.time()
-        for body in bodies:
-            self.writer.add(now, body, tx)
+        for repository, body in events:
+            self.writer.add(now, body, tx, repository)
 
     def _give_positions(self, tx: Transaction) -> int:
         """A feed that never held an event begins at the time in milliseconds: whoever kept a position of an index that

@@ -49,7 +49,7 @@ class Catalogue:
         """Repositories after ``last`` that ``sight`` shows, in bytewise order; while storage is being adopted, those of
         storage, and of them to whom not all are shown those that were adopted.
         """
-        if sight != EVERYTHING or await self.complete():
+        if sight.patterns is not None or await self.complete():
             return _page(await self._index.lists.repositories(last, limit + 1, sight), limit)
         found: list[RepositoryName] = []
         async for name in self._storage.links.repositories(last):

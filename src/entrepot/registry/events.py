@@ -47,7 +47,7 @@ class EventWriter:
         action: Told = "push" if deed.action == "restore" else deed.action
         for target in self._describer.targets(repository, truths, deed):
             body = self._describer.event(action, target, deed.caller, now)
-            self._outbox.add(now / 1e9, body, tx)
+            self._outbox.add(now / 1e9, body, tx, repository)
 
 
 class Describer:

@@ -12,7 +12,9 @@ from entrepot.oci.errors import RequestInvalid
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Events in order; ``next`` is where to go on. ``missed``: how many between were dropped before they were read."""
+    """Events in order; ``next`` is where to go on: where it is higher than what was asked for, more may follow, also
+    behind a page without events. ``missed``: how many between were dropped before they were read.
+    """
 
     events: Sequence[object]
     next: int
@@ -24,18 +26,27 @@ class Feed:
 
     def __init__(self, index: Index) -> None:
         self._outbox = index.outbox
+        self._seen = index.seen_events
 
     async def page(self, after: int, limit: int, sight: Sight = EVERYTHING) -> FeedPage:
         """The first ``limit`` events behind ``after`` that ``sight`` shows; 0 is before the first. Raises
         ``RequestInvalid`` where ``after`` is behind the newest: it is of another index than this.
         """
-        found = await self._outbox.page(after, limit, sight)
-        if found:
-            events = [json.loads(event.body) for event in found]
-            return FeedPage(events, found[-1].position, found[0].position - after - 1 if after else 0)
+        found = await self._seen.page(after, limit, sight)
+        if found.first is not None:
+            events = [_tell(event.body, sight) for event in found.events]
+            return FeedPage(events, found.until, found.first - after - 1 if after else 0)
         extent = await self._outbox.extent()
         if after > (0 if extent is None else extent.newest):
             raise RequestInvalid(
                 f"after={after} is behind the end of the feed: the index was made anew; leave after out"
             )
         return FeedPage((), after, 0)
+
+
+def _tell(body: str, sight: Sight) -> object:
+    """An event, without the name of another repository where not all are seen."""
+    event = json.loads(body)
+    if sight.patterns is not None and isinstance(event.get("target"), dict):
+        event["target"].pop("fromRepository", None)
+    return event

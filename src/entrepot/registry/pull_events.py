@@ -6,7 +6,7 @@ What is gathered dies with its process. Nothing is gathered where nobody wants t
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from entrepot.index.facts import StoredManifest
 from entrepot.index.outbox import Outbox
@@ -35,7 +35,7 @@ class PullEvents:
         self.wanted = settings.pulls
         self._outbox = outbox
         self._describer = Describer(settings)
-        self._gathered: list[Callable[[], str]] = []
+        self._gathered: list[tuple[RepositoryName, Callable[[], str]]] = []
         self._bytes = 0
         self._lost = 0
 
@@ -46,6 +46,7 @@ class PullEvents:
         tag = None if isinstance(reference, Digest) else Tag(reference)
         now = time.time_ns()
         self._note(
+            repository,
             lambda: self._describer.event(
                 "pull", self._describer.manifest(repository, tag, manifest, caller), caller, now
             ),
@@ -56,6 +57,7 @@ class PullEvents:
         """Somebody pulled a blob, or a part of it."""
         now = time.time_ns()
         self._note(
+            repository,
             lambda: self._describer.event("pull", self._describer.blob(repository, digest, size, caller), caller, now),
             0,
         )
@@ -65,15 +67,19 @@ class PullEvents:
         gathered, self._gathered = self._gathered, []
         lost, self._lost, self._bytes = self._lost, 0, 0
         if gathered:
-            await self._outbox.add(await asyncio.to_thread(lambda: [describe() for describe in gathered]))
+            await self._outbox.add_of(await asyncio.to_thread(_describe, gathered))
         return lost
 
-    def _note(self, describe: Callable[[], str], size: int) -> None:
+    def _note(self, repository: RepositoryName, describe: Callable[[], str], size: int) -> None:
         if len(self._gathered) >= MOST or self._bytes + size > MOST_BYTES:
             self._lost += 1
             return
-        self._gathered.append(describe)
+        self._gathered.append((repository, describe))
         self._bytes += size
+
+
+def _describe(gathered: Sequence[tuple[RepositoryName, Callable[[], str]]]) -> list[tuple[RepositoryName, str]]:
+    return [(repository, describe()) for repository, describe in gathered]
 
 
 async def write_pull_events(events: PullEvents, log: Logger) -> None:

@@ -67,7 +67,7 @@ class Repositories:
                 continue  # somebody is pushing; it is purged one day
         await self._storage.links.remove_skeleton(name)
         body = self._describer.event("delete", {"repository": name}, caller, time.time_ns())
-        await self._index.lists.drop_empty(name, partial(self._index.outbox.writer.add, deed.at, body))
+        await self._index.lists.drop_empty(name, partial(self._index.outbox.writer.add, deed.at, body, repository=name))
         if purge:
             await self._empty_trash(name)
             await ask_for_collection(self._index)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.datastructures import QueryParams
 
 from entrepot.auth.accounts import Account, Accounts
+from entrepot.auth.names import parse_comment
 from entrepot.web.api.bodies import read_body
 from entrepot.web.api.moments import write_moment
 from entrepot.web.api.operations import Operation, Place, to_administer
@@ -127,7 +128,7 @@ class AccountPages:
     async def change(self, exchange: Exchange, place: Place) -> Answer:
         """First the lock, which alone can be refused."""
         body = await read_body(exchange, "locked", "comment")
-        comment = body.text("comment") if body.has("comment") else None
+        comment = parse_comment(body.text("comment")) if body.has("comment") else None
         if body.has("locked"):
             await self._accounts.set_locked(place.name, locked=body.flag("locked"), caller=exchange.caller())
         if comment is not None:

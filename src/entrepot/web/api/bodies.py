@@ -61,16 +61,16 @@ class Body:
         return [_check(value, keys) for value in values]
 
 
-async def read_body(exchange: Exchange, *keys: str) -> Body:
-    """An object with nothing else than ``keys``. Raises ``MediaTypeUnsupported``, ``BodyTooLarge``,
+async def read_body(exchange: Exchange, *keys: str, limit: int = MAX_BODY) -> Body:
+    """An object with nothing else than ``keys``, of ``limit`` bytes at most. Raises ``MediaTypeUnsupported``, ``BodyTooLarge``,
     ``RequestInvalid``.
     """
     content_type = exchange.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise MediaTypeUnsupported(f"send application/json, not {content_type[:80]!r}")
-    body = await exchange.read_all(MAX_BODY, _admit)
+    body = await exchange.read_all(limit, _admit)
     if body is None:
-        raise BodyTooLarge(f"such a body has at most {MAX_BODY} bytes")
+        raise BodyTooLarge(f"such a body has at most {limit} bytes")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

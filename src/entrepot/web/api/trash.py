@@ -16,6 +16,9 @@ from entrepot.web.exchange import Answer, Exchange, json_answer
 
 LAST = DigestText("last", "The `next` of the page before.")
 
+MAX_BODY = 4096
+"""Bytes of a wish; the largest has some 400."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -88,7 +91,7 @@ class TrashPages:
 
 async def _read_wish(exchange: Exchange) -> Wish:
     """Raises what ``read_body`` raises, ``TagInvalid``, ``DigestInvalid``."""
-    body = await read_body(exchange, "tag", "digest")
+    body = await read_body(exchange, "tag", "digest", limit=MAX_BODY)
     return Wish(
         Tag.parse(body.text("tag")) if body.has("tag") else None,
         Digest.parse(body.text("digest")) if body.has("digest") else None,
