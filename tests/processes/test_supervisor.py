@@ -223,6 +223,7 @@ def test_a_generation_that_does_not_start(start: Callable[..., Family], kind: st
     family = start("one=stay")
     family.started(1)
     family.follow("new=stay", f"newer={kind}", "newest=stay")
+    family.started(1, "newer")
     until(lambda: not any(map(alive, family.pids("new"))), what="their end")
     assert alive(family.pids("one")[0])
     assert family.pids("one", "parts") == []
