@@ -15,9 +15,11 @@ from entrepot.auth.audit import AuditTrail, write_audit
 from entrepot.auth.settings import AccountsSettings
 from entrepot.index.envelopes import Source
 from entrepot.processes.children import Flag
+from entrepot.registry.deed_log import DeedLog
 from entrepot.registry.pull_events import write_pull_events
 from entrepot.registry.pulls import write_counts
 from entrepot.registry.registry import join
+from entrepot.telemetry.audit_log import AuditLog
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.telemetry.notices import Notices
@@ -25,7 +27,7 @@ from entrepot.web.api.joining import join_api
 from entrepot.web.doctor import ProxyDoctor
 from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
-from entrepot.web.lifespan import Lifespan, announce, flush_access_log, snapshot_metrics
+from entrepot.web.lifespan import Lifespan, announce, flush_lines, snapshot_metrics
 from entrepot.web.locations import Locations
 from entrepot.web.pages import Pages
 from entrepot.web.tokens import TokenPages
@@ -41,12 +43,13 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
 
     settings = shared.settings
     log = configure_logs(settings.telemetry.log)
-    with open_place(shared.place, log) as (storage, index):
+    lines = AuditLog(log)
+    with open_place(shared.place, log, lambda _: DeedLog(lines)) as (storage, index):
         registry = join(storage, index, settings.registry)
         metrics = RequestMetrics()
         access = None if settings.telemetry.log.accesslog_disabled else AccessLog(sys.stdout.fileno())
         events = settings.registry.events
-        trail = AuditTrail(index.outbox, Source(events.source, events.instance), log)
+        trail = AuditTrail(index.outbox, Source(events.source, events.instance), lines)
         gate = open_gate(settings.auth, index, trail, log)
         doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
         doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
@@ -72,13 +75,14 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
         if settings.auth is not None:
             background.append(partial(write_audit, trail, log))
         if access is not None:
-            background.append(partial(flush_access_log, access))
+            background.append(partial(flush_lines, access))
         if registry.pulls.counts is not None:
             background.append(partial(write_counts, registry.pulls.counts, log))
         if registry.pulls.events.wanted:
             background.append(partial(write_pull_events, registry.pulls.events, log))
         if not is_filesystem(settings):
             background.append(partial(do_jobs, shared, storage, index, log))
+        background.append(partial(flush_lines, lines))  # last: what the others say when they end is written, too
         lifespan = Lifespan(edge, background, partial(stop_accepting, shared.listener))
         http = settings.http
         speaks = Protocol(http.h2c_enabled) if served is None else Protocol(http.http2, served.tls)
