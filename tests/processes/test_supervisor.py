@@ -217,14 +217,14 @@ def test_a_generation_follows(start: Callable[..., Family]) -> None:
 
 @pytest.mark.parametrize("kind", ["fail", "end"])
 def test_a_generation_that_does_not_start(start: Callable[..., Family], kind: str) -> None:
-    """When one of the new ones dies before all are ready the others of it are killed, and the former stay; the next
-    attempt may succeed.
+    """When one of the new ones dies before all are ready the others of it part, and the former stay; the next attempt
+    may succeed.
     """
     family = start("one=stay")
     family.started(1)
-    family.follow("new=stay", f"newer={kind}", "newest=late")
-    family.started(1, "newer")
-    until(lambda: family.pids("newest") and not any(map(alive, family.pids("new"))), what="their end")
+    family.follow("new=stay", f"newer={kind}", "newest=stay")
+    family.await_word("newest", "parts")
+    until(lambda: not any(map(alive, family.pids("new"))), what="their end")
     assert alive(family.pids("one")[0])
     family.follow("third=stay")
     family.await_word("one", "ends")

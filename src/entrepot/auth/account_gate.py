@@ -90,8 +90,8 @@ class AccountGate:
         admission = self._let_in(visitor, approach, needs, policy)
         if admission is None:
             raise self._refuse(visitor, approach, needs)
-        if visitor.account:
-            self._uses.note(visitor.account)
+        if visitor.account is not None:
+            self._uses.note(visitor.account.name)
         return admission
 
     def seal(self, upload: UUID, admission: Admission) -> str:
