@@ -12,6 +12,7 @@ from entrepot.auth import audit
 from entrepot.auth.audit import BURST, LONGEST, MOST, PERIOD, AuditTrail
 from entrepot.index.envelopes import Source
 from entrepot.index.index import open_index
+from entrepot.telemetry.audit_log import AuditLog
 from entrepot.telemetry.logs import configure_logs
 from entrepot.telemetry.settings import LogSettings
 
@@ -31,7 +32,8 @@ class Told:
         self._index = index
         self._now = 0.0
         self._read = 0
-        self.trail = AuditTrail(index.outbox, Source("here:5000", "i-1"), configure_logs(LogSettings()), self._clock)
+        self._lines = AuditLog(configure_logs(LogSettings()))
+        self.trail = AuditTrail(index.outbox, Source("here:5000", "i-1"), self._lines, self._clock)
 
     def _clock(self) -> float:
         return self._now
@@ -40,6 +42,7 @@ class Told:
         """What is new in the feed, ``after`` seconds."""
         self._now += after
         await self.trail.write()
+        self._lines.flush()
         while await self._index.outbox.place():
             pass
         page = await self._index.outbox.page(self._read, ALL)

@@ -216,6 +216,23 @@ async def test_one_suspect_address_does_not_fill_the_house(bench: Bench) -> None
     assert not await bench.guard.check("alice", "y", None, HERE)
 
 
+async def test_suspects_leave_room_for_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who failed before, from however many addresses, fill half of the room: others still come in."""
+    monkeypatch.setattr(guarding, "WAITING", 4)
+    for number in range(6):
+        await bench.fail(2, address=f"198.51.100.{number}")
+    bench.go_on.clear()
+    asking = [asyncio.create_task(bench.guard.check(f"user{n}", "x", None, f"198.51.100.{n}")) for n in range(2)]
+    await eventually(lambda: bench.at_once == 2, what="two hashing")
+    with pytest.raises(TooManyRequests):
+        await bench.guard.check("user5", "x", None, "198.51.100.5")
+    robot = asyncio.create_task(bench.guard.check("robot", "right", "hash of right", HERE))
+    await asyncio.sleep(0)
+    bench.go_on.set()
+    assert await robot
+    await asyncio.gather(*asking)
+
+
 def test_failures_are_bounded() -> None:
     """Many addresses do not eat memory: the oldest are forgotten."""
     failures = Failures(10, lambda: 0.0)

@@ -40,17 +40,19 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """A file that holds ``one``."""
+    """A file that holds ``one``, read and looked at some time ago."""
     path = tmp_path / "file"
     path.write_text("one")
-    return Bench(path)
+    bench = Bench(path)
+    bench.now += EVERY
+    return bench
 
 
 async def test_read_when_changed(bench: Bench) -> None:
     """It is looked at twice a second at most, and read only when it has changed."""
-    assert not bench.watched.is_fresh()
-    assert await bench.watched.refresh() == "one"
+    assert bench.watched.content == "one"
     assert bench.watched.is_fresh()
+    assert await bench.watched.refresh() == "one"
     bench.path.write_text("three")
     assert await bench.watched.refresh() == "one"
     bench.now += EVERY
@@ -86,23 +88,25 @@ async def test_what_breaks_changes_nothing(bench: Bench, how: str) -> None:
     assert await bench.watched.refresh() == "whole"
 
 
-async def test_broken_from_the_start(bench: Bench) -> None:
+def test_broken_from_the_start(tmp_path: Path) -> None:
     """Before anything was read the content is what lets nobody in."""
-    bench.path.write_text("broken")
+    path = tmp_path / "file"
+    path.write_text("broken")
     with capture_logs() as logs:
-        assert await bench.watched.refresh() == "nothing"
+        assert Bench(path).watched.content == "nothing"
     assert "nobody" in logs[0]["event"]
 
 
 async def test_one_reading_for_all(bench: Bench) -> None:
     """All who ask while it is read wait for one reading, and one who goes takes it from nobody."""
+    bench.path.write_text("three")
     bench.go_on.clear()
     asking = [asyncio.create_task(bench.watched.refresh()) for _ in range(5)]
     await asyncio.sleep(0.01)
     asking[0].cancel()
     bench.go_on.set()
-    assert await asyncio.gather(*asking[1:]) == ["one"] * 4
-    assert bench.readings == 1
+    assert await asyncio.gather(*asking[1:]) == ["three"] * 4
+    assert bench.readings == 2
 
 
 async def test_replaced_by_another_file(bench: Bench) -> None:

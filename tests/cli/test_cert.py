@@ -176,6 +176,7 @@ def test_show(configured: Path, tmp_path: Path) -> None:
     assert "names        hub\n" in said
     assert "(396 days left)" in said
     assert "SHA-256" in said
+    assert f"sudo cp {tmp_path}/certs/ca.crt /etc/docker/certs.d/hub:5077/ca.crt" in said
     configured.write_text(configured.read_text().replace("':5077',", "':5077', host: 'https://other.example.com',"))
     assert "not for other.example.com" in cert("show", "--config", configured, status=1).stderr
     key = tmp_path / "certs/domain.key"

@@ -100,3 +100,15 @@ def test_a_configuration_that_is_not_used(loaded: Callable[[str], Loaded]) -> No
     said = greet(given, 5077, 2)
     assert "is there but not used" in said
     assert "serve /etc/docker/registry/config.yml" in said
+
+
+TLS = "tls: {certificate: /c.crt, key: /c.key}"
+
+
+@pytest.mark.parametrize("addr", ["127.0.0.1:5077", ":5077"])
+def test_tls(say: Greet, addr: str) -> None:
+    """With TLS the address begins with https, and nothing is said of plain HTTP."""
+    assert "listens on  http://" in say(f"{{addr: '{addr}'}}")
+    said = say(f"{{addr: '{addr}', {TLS}}}")
+    assert "listens on  https://" in said
+    assert "plain HTTP" not in said

@@ -73,6 +73,9 @@ def test_change(commands: Commands) -> None:
     assert find(commands, "ci").locked
     assert "locked" in commands.do("robot list")
     commands.do("robot unlock ci")
+    with open_parts(load(commands.config, {}).settings) as (_, index):
+        asyncio.run(index.directory.renew_secret("ci", "sha256:x", time.time() - 1))
+    assert "expired" in commands.do("robot list")
     commands.do("robot grant ci read-all")
     assert find(commands, "ci").roles == ("read-all",)
     assert "is a robot, not a user" in commands.refuse("user lock ci")

@@ -29,6 +29,8 @@ def test_rules(commands: Commands) -> None:
     row = next(line for line in commands.do("rule list").splitlines() if line.startswith(f"{number} "))
     assert row.split() == [str(number), "role:everyone", "team/**", "pull", "10.0.0.0/8", "of", "the", "team"]
     assert len(commands.read("rule list --of everyone")) == 1
+    assert "pull,push" in commands.run("rule add anonymous 'drop/*' push").stderr
+    commands.do(f"rule remove {commands.read('rule list --of anonymous')[0]['id']}")
     assert commands.read("rule list --of anonymous") == []
     for line, why in (
         ("rule add everyone 'team/**' pull --from 10.0.0.0/8", "already"),

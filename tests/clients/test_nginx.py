@@ -13,7 +13,7 @@ import bcrypt
 import pytest
 
 from support.boxes import Box
-from support.pages import find_files
+from support.pages import find_blocks, find_files
 from support.server import entrepot
 from support.waiting import until
 
@@ -59,11 +59,17 @@ def _make_certificates(box: Box) -> None:
     box.run([*new, *pair, *names, "-CA", CA, "-CAkey", "/ca/ca.key"])
 
 
-def _start(box: Box, title: str, *, more: str = "") -> Daemon:
-    """The registry and nginx on the files of a chapter, with `more` beside the other headers; the registry."""
-    files = find_files(PAGE, "The registry's side") | find_files(PAGE, title)
+def _start(box: Box, *titles: str, header: str = "", config: str | None = None) -> Daemon:
+    """The registry and nginx on the files of these chapters, of which the last counts, with `header` beside the other
+    headers, and another `config`; gives the registry.
+    """
+    files: dict[str, str] = {}
+    for title in ("The registry's side", *titles):
+        files |= find_files(PAGE, title)
+    if config is not None:
+        files[CONFIG] = config
     for path, content in files.items():
-        box.write(path, re.sub(r"^( *)proxy_set_header Forwarded .*\n", rf"\g<0>{more}", content, flags=re.MULTILINE))
+        box.write(path, re.sub(r"^ *proxy_set_header Forwarded .*\n", rf"\g<0>{header}", content, flags=re.MULTILINE))
     server = box.start("entrepot serve", entrepot("serve", CONFIG), ["curl", "-s", "http://127.0.0.1:5000/v2/"])
     box.run(["nginx", "-t"])
     box.start("nginx", ["nginx", "-g", "daemon off;"], [*CURL, f"{URL}/v2/"])
@@ -218,6 +224,57 @@ def test_nginx_asks_for_passwords(box: Box, rootfs: bytes) -> None:
     _podman(box, "login", "--cert-dir", f"/etc/docker/certs.d/{HOST}", *login, stdin=PASSWORD.encode())
     _push_and_pull(box, f"{HOST}/team/app:1.0", rootfs)
     assert "level=error" not in server.log()
+
+
+def test_nginx_signs_people_in(box: Box, rootfs: bytes) -> None:
+    """Who nginx says signed in may do what their rules allow. A header of the client's own counts for nothing, through
+    nginx as straight at the registry.
+    """
+    box.write("/etc/nginx/registry.htpasswd", _htpasswd("alice"))
+    (line,) = find_blocks(PAGE, SIGNS_IN, "nginx")
+    server = _start(box, ASKS, SIGNS_IN, header=line)
+    box.run(entrepot("user", "add", "alice", "--no-password", "-c", CONFIG))
+    box.run(entrepot("rule", "add", "user:alice", "team/**", "pull,push", "-c", CONFIG))
+    me = ["-u", f"alice:{PASSWORD}"]
+    assert _status(box, f"{URL}/v2/") == "401"
+    until(lambda: _status(box, *me, f"{URL}/v2/team/none/tags/list") == "404", what="the rule holds")
+    assert _status(box, *me, f"{URL}/v2/other/none/tags/list") == "403"
+    claim = ["-H", "X-Remote-User: admin"]
+    assert _status(box, *me, *claim, f"{URL}/api/v1/users") == "403"
+    straight = "http://127.0.0.1:5000/v2/team/none/tags/list"
+    assert _status(box, "-H", "X-Remote-User: alice", straight) == "404", "from the proxy's own address"
+    assert _status(box, "--interface", "127.0.0.2", "-H", "X-Remote-User: alice", straight) == "401"
+    box.start_docker()
+    login = ["--username", "alice", "--password-stdin", HOST]
+    box.run(["docker", "login", *login], stdin=PASSWORD.encode())
+    _podman(box, "login", "--cert-dir", f"/etc/docker/certs.d/{HOST}", *login, stdin=PASSWORD.encode())
+    _push_and_pull(box, f"{HOST}/team/app:1.0", rootfs)
+    box.run(["docker", "tag", f"{HOST}/team/app:1.0", f"{HOST}/other/app:1.0"])
+    assert "denied" in box.run(["docker", "push", f"{HOST}/other/app:1.0"], fails=True)
+    until(lambda: "action=refuse actor=alice address=127.0.0.1" in server.log(), what="the refusal is in the log")
+    assert "action=push actor=alice address=127.0.0.1" in server.log()
+
+
+def test_token_addresses(box: Box) -> None:
+    """The challenge names the token service as the client reaches it, with the path that nginx strips, whatever the
+    client says of hosts; what it names answers.
+    """
+    (config,) = find_files(PAGE, SIGNS_IN).values()
+    _start(box, PATH, config=config.replace("  proxyheader: X-Remote-User\n", ""))
+    lies = [
+        "-H",
+        "X-Forwarded-Host: evil.example",
+        "-H",
+        "Forwarded: host=evil.example",
+        "-H",
+        "X-Forwarded-Prefix: /x",
+    ]
+    for prefix in ("", "/registry"):
+        for said in ([], lies):
+            asked = _headers(box.run([*CURL, "-i", *said, f"{URL}{prefix}/v2/"]))
+            assert f'Bearer realm="{URL}{prefix}/auth/token"' in asked["www-authenticate"]
+        given = box.run([*CURL, f"{URL}{prefix}/auth/token?service=entrepot&scope=repository:team/app:pull"])
+        assert json.loads(given)["token"]
 
 
 def _docker_push_alone(box: Box, rootfs: bytes) -> str:

@@ -331,6 +331,8 @@ def test_mounting_needs_pull_on_the_source(registry: Server, people: People, ali
         assert client.post("/v2/mine/app/blobs/uploads/", params=mount).status_code == 202
         gone = {**mount, "from": "private/none"}
         assert client.post("/v2/mine/app/blobs/uploads/", params=gone).status_code == 202
+        anywhere = {"mount": made.blobs[0].digest}
+        assert client.post("/v2/mine/app/blobs/uploads/", params=anywhere).status_code == 202
     people.rule(f"user:{alice[0]}", "private/source", "pull")
     until(lambda: "private/source" in str(read(registry, token(registry, alice, *scopes))), what="the rule holds")
     half = with_token(registry, alice, scopes[0])

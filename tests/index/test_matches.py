@@ -168,7 +168,9 @@ async def test_rules_that_come_and_go_at_once(index: Index, other: Index, monkey
 async def test_a_pattern_that_goes_before_its_rule_is_written(
     index: Index, other: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process writes and removes a rule of the same pattern while ours is being filled: it is filled again."""
+    """Another process writes and removes a rule of the same pattern while ours is being filled, and dies before the
+    pattern's rows are gone: ours is filled again, and what was left goes with the next that goes.
+    """
     await push(index, "a/1", "a/2")
     fill = Directory._fill
     interrupted: list[Rule] = []
@@ -178,11 +180,20 @@ async def test_a_pattern_that_goes_before_its_rule_is_written(
         if not interrupted:
             monkeypatch.undo()
             interrupted.append(await other.directory.add_rule("role:everyone", pattern, "*", PULL, ""))
-            await other.directory.remove_rule(interrupted[0].id)
+            with monkeypatch.context() as dying:
+                dying.setattr(Directory, "_drop_retired", die)
+                await other.directory.remove_rule(interrupted[0].id)
+
+    async def die(_: Directory) -> None:
+        pass
 
     monkeypatch.setattr(Directory, "_fill", fill_and_be_interrupted)
     rule = await allow(index, "a/*")
     assert rule.pattern_id > interrupted[0].pattern_id
+    assert await index.directory.rules() == [rule]
+    assert await seen(index, rule) == await seen(index, interrupted[0]) == ["a/1", "a/2"]
+    await index.directory.remove_rule((await allow(index, "b")).id)
+    assert await seen(index, interrupted[0]) == []
     assert await seen(index, rule) == ["a/1", "a/2"]
 
 

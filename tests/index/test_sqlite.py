@@ -2,6 +2,7 @@
 """SQLite: what only a file can go through."""
 
 import contextlib
+import stat
 from functools import partial
 from pathlib import Path
 
@@ -34,3 +35,16 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
         pass
     with pytest.raises(Unavailable, match="name another place"), open_index(path / "below" / "index.sqlite3"):
         pass
+
+
+async def test_it_is_for_its_owner_alone(path: Path) -> None:
+    """Nobody else on the machine reads hashes of passwords and the key that signs tokens, in any file of it; what an
+    operator gave to a group stays given.
+    """
+    with open_index(path) as index:
+        await index.kept.keep("key", "value")
+        files = [path, *(path.with_name(f"{path.name}-{part}") for part in ("wal", "shm"))]
+        assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+    path.chmod(0o640)
+    with open_index(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640

@@ -177,15 +177,20 @@ async def test_uploads_end(registry: Registry) -> None:
 
 
 async def test_mount(house: House, registry: Registry) -> None:
-    """A blob is mounted from a repository that holds it, named or not; otherwise it is not, and nothing changes."""
+    """A blob is mounted from a repository that holds it, which can be found; otherwise it is not, and nothing
+    changes.
+    """
+    assert await registry.blobs.find_holder(Digest.of(b"shared")) is None
     digest = await push_blob(registry, NAME, b"shared")
-    assert not await registry.blobs.mount(OTHER, Digest.of(b"never"), None)
+    assert await registry.blobs.find_holder(digest) == NAME
+    assert not await registry.blobs.mount(OTHER, Digest.of(b"never"), NAME)
     assert not await registry.blobs.mount(OTHER, digest, OTHER)
     with pytest.raises(BlobUnknown):
         await registry.blobs.find(OTHER, digest)
     assert await registry.blobs.mount(OTHER, digest, NAME)
     assert await read_blob(registry, OTHER, digest) == b"shared"
     await registry.blobs.remove(NAME, digest)
-    assert await registry.blobs.mount(NAME, digest, None)
+    assert await registry.blobs.find_holder(digest) == OTHER
+    assert await registry.blobs.mount(NAME, digest, OTHER)
     assert await read_blob(registry, NAME, digest) == b"shared"
     assert await differences(house) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from entrepot.telemetry.logs import AccessLog
 from entrepot.telemetry.metrics import RequestMetrics
-from entrepot.web.lifespan import flush_access_log, snapshot_metrics
+from entrepot.web.lifespan import flush_lines, snapshot_metrics
 from support.waiting import until
 
 
@@ -46,7 +46,7 @@ async def test_the_access_log_goes_on_where_a_write_failed(tmp_path: Path) -> No
     path = tmp_path / "access"
     descriptor = os.open("/dev/full", os.O_WRONLY)
     access = AccessLog(descriptor)
-    async with running(flush_access_log(access)):
+    async with running(flush_lines(access)):
         access.add("::1", "GET /lost HTTP/1.1", 200, 0, "", "")
         await asyncio.sleep(0.5)
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
@@ -63,7 +63,7 @@ async def test_a_reader_that_stalls_holds_nothing_up() -> None:
     access = AccessLog(writing)
     for number in range(2000):
         access.add("::1", f"GET /{number} HTTP/1.1", 200, 0, "", "a" * 100)
-    async with asyncio.timeout(10), running(flush_access_log(access)):
+    async with asyncio.timeout(10), running(flush_lines(access)):
         await asyncio.sleep(0.5)
     with open(reading, "rb") as out:
         lines = [out.readline() for _ in range(2000)]

@@ -192,7 +192,9 @@ async def test_explain(desk: Desk) -> None:
     assert not found["allowed"]
     assert "does not allow push" in found["reasons"][1]
     assert not (await desk.do("GET", there))["allowed"]
-    assert "pull, push, delete" in await desk.refuse("GET", f"{there}?action=eat", None, 400)
+    for query in ("action=eat", "address=inside", "account=a:b", f"address={'0' * 65}"):
+        await desk.refuse("GET", f"{there}?{query}", None, 400)
+    await desk.refuse("GET", f"/users?last={'x' * 65}", None, 400)
 
 
 async def test_own_account(desk: Desk) -> None:

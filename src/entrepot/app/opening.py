@@ -42,11 +42,16 @@ class Place:
 
 
 @contextlib.contextmanager
-def open_place(place: Place, log: Logger) -> Iterator[tuple[Storage, Index]]:
-    """Storage and index for one process of a server. Raises ``Unavailable`` with what to do."""
+def open_place(
+    place: Place, log: Logger, *witnesses: Callable[[OutboxWriter], Witness]
+) -> Iterator[tuple[Storage, Index]]:
+    """Storage and index for one process of a server; ``witnesses``: of deeds, beside who writes events.
+
+    Raises ``Unavailable`` with what to do.
+    """
     with (
         _open_storage(place) as storage,
-        open_index(place.index, partial(_make_room, place, log), _witnesses(place.settings)) as index,
+        open_index(place.index, partial(_make_room, place, log), (*_witnesses(place.settings), *witnesses)) as index,
     ):
         yield storage, index
 

@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import Literal, Protocol
+from typing import Protocol
 
-from entrepot.index.envelopes import Happening, Source, write_event
+from entrepot.index.envelopes import Audited, Happening, Source, write_event
 from entrepot.index.outbox import Outbox
 from entrepot.oci.errors import RegistryError
+from entrepot.telemetry.audit_log import AuditLog
 from entrepot.telemetry.logs import Logger
-
-Action = Literal["login", "refuse", "account"]
 
 SECONDS = 0.5
 """Between two times that gathered entries are written."""
@@ -87,7 +86,7 @@ class NoAudit:
 class Fact:
     """What is told once, however often it happens. ``target``: pairs of names and words."""
 
-    action: Action
+    action: Audited
     actor: str
     address: str
     target: tuple[tuple[str, str], ...]
@@ -106,18 +105,18 @@ class AuditTrail:
     """The audit of one process. Not to be used by several threads."""
 
     def __init__(
-        self, outbox: Outbox, source: Source, log: Logger, clock: Callable[[], float] = time.monotonic
+        self, outbox: Outbox, source: Source, lines: AuditLog, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._outbox = outbox
         self._source = source
-        self._log = log
+        self._lines = lines
         self._clock = clock
         self._began = clock()
         self._fresh: list[Entry] = []
         self._repeated: dict[Fact, Entry] = {}
         self._told: set[Fact] = set()
-        self._different: Counter[tuple[Action, str]] = Counter()
-        self._all: Counter[Action] = Counter()
+        self._different: Counter[tuple[Audited, str]] = Counter()
+        self._all: Counter[Audited] = Counter()
 
     def login(self, actor: str, address: str, how: str) -> None:
         """See :class:`Audit`."""
@@ -137,7 +136,7 @@ class AuditTrail:
         if self._clock() - self._began >= PERIOD:
             entries += self._end_period()
         for entry in entries:
-            self._log.info("audit", **_fields(entry))
+            self._lines.add(_fields(entry))
         if entries:
             await self._outbox.add([write_event(_happening(entry), self._source, entry.when) for entry in entries])
 
@@ -146,7 +145,7 @@ class AuditTrail:
         self._fresh += self._end_period()
         await self.write()
 
-    def _note(self, action: Action, actor: str, address: str, **target: str) -> None:
+    def _note(self, action: Audited, actor: str, address: str, **target: str) -> None:
         fact = _fact(action, actor, address, target)
         if fact in self._told:
             return self._count(fact)
@@ -193,7 +192,7 @@ async def _write(write: Callable[[], Awaitable[None]], log: Logger) -> None:
         log.warning("audit entries could not be written to the feed; the log has them", detail=str(error))
 
 
-def _fact(action: Action, actor: str, address: str, target: Mapping[str, str]) -> Fact:
+def _fact(action: Audited, actor: str, address: str, target: Mapping[str, str]) -> Fact:
     kept = tuple((name, text[:LONGEST]) for name, text in target.items() if text)
     return Fact(action, actor[:LONGEST], address, kept)
 
@@ -212,7 +211,7 @@ def _network(address: str) -> str:
 def _fields(entry: Entry) -> dict[str, object]:
     fact = entry.fact
     facts = {"action": fact.action, "actor": fact.actor, "address": fact.address, **dict(fact.target)}
-    return {name: text for name, text in facts.items() if text} | ({"count": entry.count} if entry.count > 1 else {})
+    return facts | ({"count": entry.count} if entry.count > 1 else {})
 
 
 def _happening(entry: Entry) -> Happening:

@@ -64,4 +64,4 @@ class Bearers:
             raise InvalidToken("the account was changed since the token was given out")
         if account.expires_at is not None:
             until = min(until, account.expires_at)
-        return Visitor(Person.of(account), account.name, token, until)
+        return Visitor(Person.of(account), account, token, until)

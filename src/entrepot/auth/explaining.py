@@ -12,6 +12,8 @@ from entrepot.auth.settings import AccountsSettings
 from entrepot.index.directory import ANONYMOUS, Account, Directory, Rule
 from entrepot.oci.access import Access, write_actions
 
+__all__ = ["ANONYMOUS", "Explainer", "Explanation", "Standing"]
+
 MOST = 10
 """Rules that nearly match, told at most."""
 

@@ -26,7 +26,9 @@ SECONDS = 30.0
 """For which a password that was right is believed without hashing it again."""
 
 WAITING = 200
-"""Passwords that wait to be hashed at most; who was right from the same address lately may still come, as many more."""
+"""Passwords that wait to be hashed at most. While half as many wait, those from addresses that failed more than once
+lately are turned away; twice as many may, of those who were right from the same address lately.
+"""
 
 WAITING_SUSPECT = 8
 """Of these from one address that failed more than once lately."""
@@ -60,7 +62,7 @@ class Guard:
         self._hashing = Hashing()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._sleeping = 0
-        self._suspects: dict[str, int] = {}
+        self._waiting: dict[str, int] = {}
 
     def recall(self, user: str, password: str, stored: str) -> bool:
         """Whether this password was found to be right in the last seconds, for the same stored hash. Microseconds."""
@@ -80,14 +82,14 @@ class Guard:
         known = self._is_known(user, network)
         suspicion = self._by_both.count(_both(user, network)) - 1 if known else self._by_address.count(network)
         self._require_room(network, suspicion)
-        self._suspects[network] = self._suspects.get(network, 0) + 1
+        self._waiting[network] = self._waiting.get(network, 0) + 1
         try:
             await self._wait(user, network, known=known)
             right = await self._hash(name, password, stored, suspicion)
         finally:
-            self._suspects[network] -= 1
-            if not self._suspects[network]:
-                del self._suspects[network]
+            self._waiting[network] -= 1
+            if not self._waiting[network]:
+                del self._waiting[network]
         if right:
             self._remembered.add(name, None, self._now() + SECONDS)
             self._note_known(user, network)
@@ -101,8 +103,13 @@ class Guard:
 
     def _require_room(self, network: str, suspicion: float) -> None:
         waiting = self._sleeping + len(self._running)
-        many = WAITING if suspicion >= 0 else 2 * WAITING
-        if waiting >= many or (suspicion >= 1 and self._suspects.get(network, 0) >= WAITING_SUSPECT):
+        if suspicion < 0:
+            full = waiting >= 2 * WAITING
+        elif suspicion < 1:
+            full = waiting >= WAITING
+        else:
+            full = waiting >= WAITING // 2 or self._waiting.get(network, 0) >= WAITING_SUSPECT
+        if full:
             seconds = max(1, math.ceil(self._by_address.delay(network)))
             raise TooManyRequests(
                 f"too many passwords wait to be checked; try again in {seconds} s",

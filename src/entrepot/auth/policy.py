@@ -4,15 +4,19 @@
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from entrepot.auth.names import ANYWHERE
-from entrepot.auth.networks import Address, Network, read_address
+from entrepot.auth.networks import Network, read_address
 from entrepot.index.directory import ADMINISTRATORS, ANONYMOUS, EVERYONE, Account, Directory, Rule
 from entrepot.index.sight import EVERY_REPOSITORY, EVERYTHING, Sight
 from entrepot.oci.access import ACTIONS, ADMINISTRATION, ALL, CATALOG, REGISTRY, REPOSITORY, Access, write_actions
 from entrepot.oci.globs import Globs, matches_everything
+
+Key = TypeVar("Key", bound=Hashable)
+Found = TypeVar("Found")
 
 FRESH = 0.5
 """Seconds for which what was read of accounts and rules is believed."""
@@ -70,6 +74,7 @@ class Policy:
             spoken = _Spoken(rule, Globs([rule.pattern]), Network.of(rule.network), describe_rule(rule))
             self._of.setdefault(rule.subject, []).append(spoken)
         self._decisions: dict[tuple[frozenset[str], Access, str], str | None] = {}
+        self._holding: dict[tuple[frozenset[str], str], Sequence[_Spoken]] = {}
         self._sights: dict[tuple[frozenset[str], str], Sight] = {}
 
     def find_rule(self, person: Person, access: Access, address: str) -> str | None:
@@ -79,11 +84,7 @@ class Policy:
         ``registry:administration`` to administrators, who may do everything.
         """
         key = (person.subjects, access, address)
-        if key not in self._decisions:
-            if len(self._decisions) >= MOST:
-                self._decisions.clear()
-            self._decisions[key] = self._decide(person, access, address)
-        return self._decisions[key]
+        return _remember(self._decisions, key, lambda: self._decide(person, access, address))
 
     def find_permitted(self, person: Person, access: Access, address: str) -> frozenset[str]:
         """The actions of ``access`` that are allowed. Of ``*`` those of the three, and ``*`` itself with all three."""
@@ -97,22 +98,18 @@ class Policy:
 
     def find_sight(self, person: Person, address: str) -> Sight:
         """Which repositories they see: those that they may pull from. Administrators see the audit, too."""
-        key = (person.subjects, address)
-        if key not in self._sights:
-            if len(self._sights) >= MOST:
-                self._sights.clear()
-            self._sights[key] = self._look(person, address)
-        return self._sights[key]
+        return _remember(self._sights, (person.subjects, address), lambda: self._look(person, address))
 
     def _decide(self, person: Person, access: Access, address: str) -> str | None:
         if not access.actions or not access.actions <= _known_actions(access):
             return None
         if _ADMINISTRATORS in person.subjects:
             return f"role {ADMINISTRATORS}"
-        holding = self._holding(person, read_address(address))
+        holding = self._find_holding(person, address)
         if access.kind == REPOSITORY:
             wanted = EVERY_ACTION if "*" in access.actions else access.actions
-            return _combine(wanted, [spoken for spoken in holding if spoken.names.match(access.name)])
+            asked = (spoken for spoken in holding if not wanted.isdisjoint(spoken.rule.actions))
+            return _combine(wanted, [spoken for spoken in asked if spoken.names.match(access.name)])
         if access.name == CATALOG.name:
             return next((spoken.words for spoken in holding if "pull" in spoken.rule.actions), None)
         return None
@@ -120,17 +117,20 @@ class Policy:
     def _look(self, person: Person, address: str) -> Sight:
         if _ADMINISTRATORS in person.subjects:
             return EVERYTHING
-        seen = [spoken.rule for spoken in self._holding(person, read_address(address)) if "pull" in spoken.rule.actions]
+        seen = [spoken.rule for spoken in self._find_holding(person, address) if "pull" in spoken.rule.actions]
         if any(matches_everything(rule.pattern) for rule in seen):
             return EVERY_REPOSITORY
         return Sight(frozenset(rule.pattern_id for rule in seen))
 
-    def _holding(self, person: Person, address: Address | None) -> Iterator[_Spoken]:
-        """Rules that speak of the person and hold where they are; those of themselves and their roles come first."""
-        for subject in sorted(person.subjects, key=_rank):
-            for spoken in self._of.get(subject, ()):
-                if spoken.network.holds(address):
-                    yield spoken
+    def _find_holding(self, person: Person, address: str) -> Sequence[_Spoken]:
+        """Rules that speak of the person and hold where they are; those for one account come first."""
+
+        def find() -> Sequence[_Spoken]:
+            place = read_address(address)
+            every = (spoken for subject in sorted(person.subjects, key=_rank) for spoken in self._of.get(subject, ()))
+            return [spoken for spoken in every if spoken.network.holds(place)]
+
+        return _remember(self._holding, (person.subjects, address), find)
 
 
 class Book:
@@ -190,6 +190,15 @@ class Book:
             self._accounts.clear()
             self._version = version
         self._read_at = began
+
+
+def _remember(known: dict[Key, Found], key: Key, find: Callable[[], Found]) -> Found:
+    """What was found for ``key`` before, or is now; :data:`MOST` at once."""
+    if key not in known:
+        if len(known) >= MOST:
+            known.clear()
+        known[key] = find()
+    return known[key]
 
 
 def describe_rule(rule: Rule) -> str:

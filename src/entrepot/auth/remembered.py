@@ -16,9 +16,8 @@ Found = TypeVar("Found")
 
 def digest(key: bytes, *parts: str) -> bytes:
     """A keyed hash over texts, no two sequences of which give the same input."""
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    lengths = ",".join(str(len(part)) for part in encoded)
-    return hmac.digest(key, b"\n".join([lengths.encode(), *encoded]), "sha256")
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")
 
 
 class Remembered(Generic[Found]):

@@ -16,7 +16,6 @@ from entrepot.auth.settings import AccountsSettings
 from entrepot.auth.standing import find_bar
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
-from entrepot.index.directory import Account
 from entrepot.oci.access import CATALOG, REGISTRY, REPOSITORY, Access
 from entrepot.oci.errors import NameInvalid, RequestInvalid
 from entrepot.oci.names import RepositoryName
@@ -96,18 +95,18 @@ class TokenService:
         match parse_credentials(approach.authorization):
             case None:
                 return await self._give(wanted, STRANGER, approach.address)
-            case Basic() as sent:
+            case (Basic() | Unusable()) as sent:
                 return await self.grant_to_password(wanted, sent, approach)
-            case Unusable(reason):
-                raise LoginRefused(reason)
             case _:
                 raise LoginRefused("a token is had for a name and a password, with Basic authorization")
 
-    async def grant_to_password(self, wanted: Wanted, sent: Basic, approach: Approach) -> Grant:
+    async def grant_to_password(self, wanted: Wanted, sent: Basic | Unusable, approach: Approach) -> Grant:
         """The same to a name and a password."""
         self._require_service(wanted)
+        if isinstance(sent, Unusable):
+            raise LoginRefused(sent.reason)
         account = await self._logins.check(sent, approach.address)
-        return await self._give(wanted, Visitor.of(account), approach.address, account)
+        return await self._give(wanted, Visitor.of(account), approach.address)
 
     async def grant_to_refresh(self, wanted: Wanted, sent: Refresh, approach: Approach) -> Grant:
         """The same to a refresh token that we gave out."""
@@ -123,7 +122,7 @@ class TokenService:
             self._audit.refused(token.subject, approach.address, bar or "refresh token of another epoch", "")
             raise LoginRefused(bar or "the account was changed since the refresh token was given out; log in again")
         self._audit.login(account.name, approach.address, "refresh token")
-        return await self._give(wanted, Visitor.of(account), approach.address, account)
+        return await self._give(wanted, Visitor.of(account), approach.address)
 
     def _require_service(self, wanted: Wanted) -> None:
         """A token that names another service would be refused there, with no word why."""
@@ -135,7 +134,7 @@ class TokenService:
         if len(wanted.scopes) > MOST_SCOPES:
             raise RequestInvalid(f"a request has at most {MOST_SCOPES} scopes")
 
-    async def _give(self, wanted: Wanted, visitor: Visitor, address: str, account: Account | None = None) -> Grant:
+    async def _give(self, wanted: Wanted, visitor: Visitor, address: str) -> Grant:
         policy = await self._book.refresh()
         granted = [
             Access(scope.kind, scope.name, actions)
@@ -143,14 +142,12 @@ class TokenService:
             if (known := _find_known(scope)) is not None
             and (actions := policy.find_permitted(visitor.person, known, address))
         ]
-        person = visitor.person.name
-        epoch = find_epoch(account) if account is not None else NO_ACCOUNT if person else ""
-        if visitor.account:
-            self._uses.note(visitor.account)
-        until = None if account is None else account.expires_at
-        access = self._issuer.issue_access(person, epoch, granted, until)
-        refresh = self._issuer.issue_refresh(account) if wanted.offline and account is not None else ""
-        return Grant(access, granted, refresh)
+        name, account = visitor.person.name, visitor.account
+        if account is None:
+            return Grant(self._issuer.issue_access(name, NO_ACCOUNT if name else "", granted), granted)
+        self._uses.note(name)
+        access = self._issuer.issue_access(name, find_epoch(account), granted, account.expires_at)
+        return Grant(access, granted, self._issuer.issue_refresh(account) if wanted.offline else "")
 
 
 def _unite(scopes: Sequence[Access]) -> Sequence[Access]:

@@ -58,10 +58,7 @@ class Trust:
         chain = parse_chain(value)
         if chain is None or not is_trusted(chain, self.roots, datetime.fromtimestamp(now, UTC)):
             return None
-        try:
-            return _trust(chain[0].public_key())
-        except (ValueError, UnsupportedAlgorithm):
-            return None
+        return _find_key(chain[0])
 
 
 NOBODY = Trust({})
@@ -72,7 +69,7 @@ def read_trust(bundle: Path | None, jwks: Path | None) -> Trust:
     roots = () if bundle is None else _read_bundle(bundle)
     keys: dict[str, TrustedKey] = {}
     for root in roots:
-        found = _trust(root.public_key())
+        found = _find_key(root)
         if found is not None:
             keys.update(_name(found))
     if bundle is not None and not keys:
@@ -126,6 +123,13 @@ def _parse_jwk(entry: Mapping[str, str]) -> TrustedKey | None:
     if found is None or "alg" not in entry:
         return found
     return TrustedKey(found.key, found.algorithms & {entry["alg"]})
+
+
+def _find_key(certificate: x509.Certificate) -> TrustedKey | None:
+    try:
+        return _trust(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm):  # of a kind that the library does not know
+        return None
 
 
 def _trust(key: object) -> TrustedKey | None:

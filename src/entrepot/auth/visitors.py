@@ -13,11 +13,11 @@ from entrepot.oci.access import Access
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Who asks, and with what. ``token``: what it was granted is all they may do; None: whatever their rules allow.
-    ``until``: when to look again, in Unix seconds. ``account``: "" where they have none.
+    ``until``: when to look again, in Unix seconds. ``account``: None where they have none.
     """
 
     person: Person
-    account: str = ""
+    account: Account | None = None
     token: AccessToken | None = None
     until: float = math.inf
 
@@ -25,7 +25,7 @@ class Visitor:
     def of(cls, account: Account) -> "Visitor":
         """Whoever has signed in to an account."""
         until = math.inf if account.expires_at is None else account.expires_at
-        return cls(Person.of(account), account.name, None, until)
+        return cls(Person.of(account), account, None, until)
 
     def find_rule(self, policy: Policy, address: str, need: Access) -> str | None:
         """What allows it, in words; None where the rules do not, or it is more than their token was granted."""

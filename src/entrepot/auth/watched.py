@@ -2,7 +2,6 @@
 """Files that may change while the registry runs: read again when they did, kept as they were when they broke."""
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -23,10 +22,11 @@ class FileBroken(Exception):
 
 
 class Watched(Generic[Content]):
-    """What ``read`` makes of ``paths``. Of one worker; not to be used by several threads.
+    """What ``read`` makes of ``paths``: made at once, which blocks, and again in a thread when they changed.
 
-    ``read`` is called in a thread with what it gave before, None the first time; it raises ``OSError`` or
-    :class:`FileBroken`, and then the content stays as it was. ``nothing``: the content until it succeeds.
+    Of one worker; not to be used by several threads. ``read`` is called with what it gave before, None the first time;
+    it raises ``OSError`` or :class:`FileBroken`, and then the content stays as it was. ``nothing``: the content until
+    it succeeds.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Watched(Generic[Content]):
         self._now = now
         self._content = nothing
         self._before: Content | None = None
-        self._signature: Signature = ()
-        self._looked = -math.inf
         self._reading: asyncio.Task[None] | None = None
+        self._looked, self._signature = now(), _sign(paths)
+        self._take(self._try())
 
     @property
     def content(self) -> Content:
@@ -71,24 +71,30 @@ class Watched(Generic[Content]):
         return self._content
 
     async def _read_again(self) -> None:
+        # signed before it is read: what changes meanwhile is found at the next look
         looked, signature = self._now(), _sign(self._paths)
-        try:
-            self._content = self._before = await asyncio.to_thread(self._read, self._before)
-            if self._signature:
-                self._log.info("a changed file of auth was read", paths=self._names)
-        except OSError as error:
-            self._complain(f"{error.strerror}: {error.filename}")
-        except FileBroken as error:
-            self._complain(str(error))
-        # signed before it was read: what changed meanwhile is found at the next look
+        if self._take(await asyncio.to_thread(self._try)):
+            self._log.info("a changed file of auth was read", paths=self._names)
         self._looked, self._signature = looked, signature
+
+    def _try(self) -> Content | FileBroken:
+        try:
+            return self._read(self._before)
+        except OSError as error:
+            return FileBroken(f"{error.strerror}: {error.filename}")
+        except FileBroken as error:
+            return error
+
+    def _take(self, found: Content | FileBroken) -> bool:
+        if isinstance(found, FileBroken):
+            holds = "what it said before holds" if self._before is not None else "nobody is let in by it"
+            self._log.error(f"a file of auth cannot be used; {holds}", paths=self._names, reason=str(found))
+            return False
+        self._content = self._before = found
+        return True
 
     def _end_reading(self, _: asyncio.Task[None]) -> None:
         self._reading = None
-
-    def _complain(self, reason: str) -> None:
-        holds = "what it said before holds" if self._before is not None else "nobody is let in by it"
-        self._log.error(f"a file of auth cannot be used; {holds}", paths=self._names, reason=reason)
 
     @property
     def _names(self) -> str:

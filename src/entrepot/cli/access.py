@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """``entrepot access``: why somebody may do something, or may not."""
 
-from ipaddress import ip_address
 from pathlib import Path
 
 import click
 
+from entrepot.auth.networks import read_address
 from entrepot.cli.loading import load_settings, run
 from entrepot.cli.people import open_administration, with_config
 from entrepot.oci.access import to_repository
@@ -29,7 +29,7 @@ def explain(user: str, repository: str, action: str, address: str, config: Path 
 
     USER: a user, a robot, or anonymous for who has not signed in. The status is 0 where it is allowed, 1 where not.
     """
-    if address and not _is_address(address):
+    if address and read_address(address) is None:
         raise click.BadParameter(f"{address!r} is no address; one is 192.0.2.7 or 2001:db8::1", param_hint="--ip")
     run(_explain(config, user, repository, action, address))
 
@@ -45,11 +45,3 @@ async def _explain(config: Path | None, user: str, repository: str, action: str,
         click.echo(f"  {line}")
     if not found.allowed:
         raise click.exceptions.Exit(1)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands that ``entrepot user`` and ``entrepot robot`` share; the group says of which kind they speak."""
 
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -166,4 +167,6 @@ async def _show(kind: AccountKind, name: str, config: Path | None, *, as_json: b
 def _describe_state(account: Account) -> str:
     if account.locked:
         return "locked"
+    if account.expires_at is not None and account.expires_at <= time.time():
+        return "expired"
     return "open" if account.secret else "no password"

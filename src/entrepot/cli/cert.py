@@ -117,19 +117,16 @@ def sign(csr: click.File, config: Path | None) -> None:
 @cert_group.command("show")
 @_CONFIG
 def show(config: Path | None) -> None:
-    """Say whose certificate is served, for how many days yet, and what is wrong with it (then the status is 1)."""
+    """Say whose certificate is served, for how many days yet, what is wrong with it (then the status is 1), and what
+    clients need to trust it.
+    """
     loaded = _load(config)
     places = find_places(loaded)
     now = datetime.now(UTC)
     host = loaded.settings.http.host
     with _told():
         chain = _read(places)
-        leaf = chain[0]
-        click.echo(f"certificate  {places.certificate}")
-        click.echo(f"names        {', '.join(list_names(leaf)) or '(none)'}")
-        click.echo(f"issued by    {leaf.issuer.rfc4514_string()}")
-        left = examining.days_left(leaf, now)
-        click.echo(f"valid until  {leaf.not_valid_after_utc:%Y-%m-%d} ({left} day{'' if left == 1 else 's'} left)")
+        _say_whose(places, chain[0], now)
         pair = examining.read_pair(places.certificate, places.key)
         anchor = examining.find_anchor(pair, chain)
         if anchor is not None:
@@ -139,6 +136,12 @@ def show(config: Path | None) -> None:
         wrong = examining.list_weaknesses(pair, chain, now, urlsplit(host).hostname if host else None)
     for sentence in wrong:
         click.echo(f"wrong: {sentence}", err=True)
+    names = list_names(chain[0])
+    if anchor is not None and names:
+        known = urlsplit(host).hostname if host else None
+        ca = places.directory / issuing.AUTHORITY_CERTIFICATE
+        place = join_port(known or names[0], find_port(loaded.settings.http))
+        click.echo(f"\n{write_instructions(place, ca if ca.exists() else places.certificate)}", nl=False)
     sys.exit(int(bool(wrong)))
 
 
@@ -194,6 +197,14 @@ def _make_room(places: Places, *, force: bool) -> None:
         )
     for path in standing:
         path.rename(path.with_name(f"{path.name}.old"))
+
+
+def _say_whose(places: Places, leaf: x509.Certificate, now: datetime) -> None:
+    left = examining.days_left(leaf, now)
+    click.echo(f"certificate  {places.certificate}")
+    click.echo(f"names        {', '.join(list_names(leaf)) or '(none)'}")
+    click.echo(f"issued by    {leaf.issuer.rfc4514_string()}")
+    click.echo(f"valid until  {leaf.not_valid_after_utc:%Y-%m-%d} ({left} day{'' if left == 1 else 's'} left)")
 
 
 def _say_made(places: Places, authority: Authority, issued: x509.Certificate) -> None:

@@ -20,6 +20,7 @@ from entrepot.auth.settings import AccountsSettings
 from entrepot.config.settings import Settings
 from entrepot.index.envelopes import Source
 from entrepot.oci.callers import Caller
+from entrepot.telemetry.audit_log import AuditLog
 from entrepot.telemetry.logs import configure_logs
 
 THE_COMMAND_LINE = Caller(actor="command line")
@@ -54,7 +55,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
     with open_parts(settings) as (_, index):
         await prepare_untouched(index.directory)
         log = configure_logs(replace(settings.telemetry.log, level="warn"))
-        trail = AuditTrail(index.outbox, Source(), log)
+        trail = AuditTrail(index.outbox, Source(), AuditLog(log))
         try:
             yield join_administration(index.directory, accounts, trail.changed)
         finally:

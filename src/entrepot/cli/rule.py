@@ -77,6 +77,8 @@ async def _add(config: Path | None, subject: str, pattern: str, actions: str, ne
     async with open_administration(load_settings(config)) as administration:
         rule = await administration.rules.add(subject, new, THE_COMMAND_LINE)
     click.echo(f"rule {rule.id}: {describe_rule(rule)}")
+    if "push" in rule.actions and "pull" not in rule.actions:
+        click.echo("docker and others ask to pull where they push: give pull,push, here or by another rule", err=True)
 
 
 async def _list(config: Path | None, subject: str | None, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from entrepot.config.check import View
 from entrepot.config.composition import Composition
+from entrepot.index.envelopes import Audited
 from entrepot.jobs.settings import Endpoint
 from entrepot.registry.events import Told
 from entrepot.registry.settings import EventSettings
@@ -37,8 +38,9 @@ def find_endpoints(composition: Composition) -> tuple[Endpoint, ...]:
         endpoint = _endpoint(composition, item)
         if endpoint.name and endpoint.name in {other.name for other in endpoints}:
             composition.wrong_item(item, "name", "a name that no other endpoint has")
-        for action in sorted(endpoint.ignored_actions - set(get_args(Told))):
-            known = ", ".join(get_args(Told))
+        actions = [*get_args(Told), *(get_args(Audited) if endpoint.audit else ())]
+        for action in sorted(endpoint.ignored_actions - set(actions)):
+            known = ", ".join(actions)
             composition.warn_item(item, "ignore.actions", f"{action!r} is no action of an event; those are {known}")
         endpoints.append(endpoint)
     return tuple(endpoints)
@@ -76,6 +78,7 @@ def _endpoint(composition: Composition, item: View) -> Endpoint:
         ignored_mediatypes=frozenset(types),
         ignored_actions=frozenset(_texts(item, "ignore.actions")),
         secret=item.find("secret", str) or "",
+        audit=item.get("audit", bool),
     )
 
 

@@ -215,6 +215,7 @@ OUR_KEYS = (
     Key("validation.manifests.sparse", kinds.BOOLEAN, _DONE, "false"),
     Key("events.pulls", kinds.BOOLEAN, _DONE, "false"),
     _secret("notifications.endpoints[].secret", _DONE),
+    Key("notifications.endpoints[].audit", kinds.BOOLEAN, _DONE, "false"),
 )
 
 KEYS: tuple[Key, ...] = (

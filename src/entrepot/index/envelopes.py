@@ -5,10 +5,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, get_args
 from uuid import uuid4
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 """Made once: this runs in the one thread that writes to the index."""
+
+
+Audited = Literal["login", "refuse", "account"]
+"""Actions that distribution does not know: the audit's."""
+
+AUDITED = frozenset(get_args(Audited))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class SqliteEngine:
         self._path = path
         self._make_room = make_room
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        _make_private(path)
         self._reader = self._connect()
         self._identity = _identify(path)
         self._written = self._connect()
@@ -150,6 +151,14 @@ class SqliteEngine:
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
+def _make_private(path: Path) -> None:
+    """A new database is for its owner alone: it holds hashes of passwords and the key that signs tokens. What SQLite
+    lays beside it gets the same mode. What cannot be made SQLite says better.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _identify(path: Path) -> tuple[int, int] | None:

@@ -20,6 +20,7 @@ class Endpoint:
     """One entry of ``notifications.endpoints``; ``timeout`` and ``backoff`` in seconds.
 
     After ``threshold`` failures in a row each attempt waits for ``backoff``. ``secret`` (ours) signs each request.
+    ``audit`` (ours): it is told of logins, refusals and changes of accounts, too.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Endpoint:
     ignored_mediatypes: frozenset[str] = frozenset()
     ignored_actions: frozenset[str] = frozenset()
     secret: str = field(default="", repr=False)
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import time
 from typing import Protocol
 
+from entrepot.index.envelopes import AUDITED
 from entrepot.index.outbox import Outbox, StoredEvent
 from entrepot.jobs.feeding import News, Progress
 from entrepot.oci.errors import RegistryError
@@ -79,10 +80,12 @@ class Teller:
         progress.counts.pending = max(0, self._news.newest - progress.position)
 
     def _ignores(self, event: StoredEvent) -> bool:
-        """As distribution 3 does: either list is enough."""
-        if not self._endpoint.ignored_actions and not self._endpoint.ignored_mediatypes:
-            return False
+        """As distribution 3 does: either list is enough. The audit's events go only to who asked for them: receivers
+        know four actions.
+        """
         document = json.loads(event.body)
+        if document["action"] in AUDITED and not self._endpoint.audit:
+            return True
         media_type = document["target"].get("mediaType", "")
         return document["action"] in self._endpoint.ignored_actions or media_type in self._endpoint.ignored_mediatypes
 

@@ -40,6 +40,7 @@ class Generation:
     def __init__(self, children: Sequence[Child]) -> None:
         self.children = children
         self.since = 0.0
+        self.cut = False
 
     def start(self) -> None:
         """Fork all of them."""
@@ -126,18 +127,19 @@ class Succession:
         former, self.serving, self._coming = self.serving, generation, None
         for child in generation.children:
             child.stood = True
-        former.signal(PART)
-        former.since = time.monotonic()
-        self._asked.append(former)
+        self._dismiss(former)
         self._log.info("new workers serve; the former ones end what is under way", seconds=PATIENCE)
 
     def _give_up(self, generation: Generation) -> None:
-        """The children that are left are killed: nobody was served by them alone."""
-        generation.signal(signal.SIGKILL)
-        generation.since = time.monotonic()
+        """The children that are left part as former ones do: they may have taken connections already."""
         self._coming = None
-        self._ended.append(generation)
+        self._dismiss(generation)
         self._log.error("new workers did not start; the former ones go on serving")
+
+    def _dismiss(self, generation: Generation) -> None:
+        generation.signal(PART)
+        generation.since = time.monotonic()
+        self._asked.append(generation)
 
     def _part(self) -> None:
         for generation in [one for one in self._asked if one.age() >= PARTING]:
@@ -147,6 +149,7 @@ class Succession:
         self._ended = [one for one in self._ended if not one.gone]
         crowd = len(self._asked) + len(self._ended) - LEAVING
         for place, generation in enumerate(self._ended):
-            if place < crowd or generation.age() > PATIENCE:
+            if (place < crowd or generation.age() > PATIENCE) and not generation.cut:
                 self._log.warning("open requests of former workers were cut; uploads can go on where they were")
                 generation.signal(signal.SIGKILL)
+                generation.cut = True

@@ -49,21 +49,22 @@ class Blobs:
         """Bytes from ``start`` to ``end`` (exclusive)."""
         return self._storage.blobs.read(blob.content, start, end)
 
+    async def find_holder(self, digest: Digest) -> RepositoryName | None:
+        """Some repository that holds the blob, as far as the index knows; who asks may not be allowed to know it."""
+        return await self._index.lookups.repository_with_blob(digest)
+
     async def mount(
-        self, name: RepositoryName, digest: Digest, source: RepositoryName | None, caller: Caller = THE_REGISTRY
+        self, name: RepositoryName, digest: Digest, source: RepositoryName, caller: Caller = THE_REGISTRY
     ) -> bool:
-        """Let ``name`` hold a blob that ``source`` holds (None: any repository); False where that is not so."""
-        origin = source or await self._index.lookups.repository_with_blob(digest)
-        if origin is None:
-            return False
+        """Let ``name`` hold a blob that ``source`` holds; False where it does not."""
         async with self._storage.locks.share(digest):
             try:
-                blob = await self.find(origin, digest)
+                blob = await self.find(source, digest)
             except BlobUnknown:
                 return False
             if blob.content != digest:
                 return False
-            await self._link(name, digest, blob.size, Deed("mount", caller, source=origin))
+            await self._link(name, digest, blob.size, Deed("mount", caller, source=source))
         return True
 
     async def relink(self, name: RepositoryName, digest: Digest, deed: Deed) -> bool:

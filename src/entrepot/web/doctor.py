@@ -72,10 +72,10 @@ class ProxyDoctor:
             return
         named = read_named(forwarded)
         yield from _find_unreadable(forwarded, named)
-        yield from self._find_origin(said, named, seen)
+        yield from self._find_origin(said, forwarded, named, seen)
         yield from self._find_trust(forwarded, peer, seen)
 
-    def _find_origin(self, said: Said, named: Named, seen: Seen) -> Iterator[Finding]:
+    def _find_origin(self, said: Said, forwarded: Mapping[bytes, str], named: Named, seen: Seen) -> Iterator[Finding]:
         if self._base.netloc:
             if named.scheme and named.scheme != self._base.scheme:
                 yield Finding(
@@ -89,7 +89,7 @@ class ProxyDoctor:
                     "change http.host, or leave it out",
                 )
             return
-        if not named.scheme:
+        if not named.scheme and PROTO not in forwarded:
             yield Finding(
                 "scheme-missing",
                 "the proxy does not say whether clients come with https, so that we take it for http; in nginx: "

@@ -7,10 +7,10 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from starlette.types import Message, Scope
 
-from entrepot.telemetry.logs import AccessLog
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.web.exchange import Receive, Send
 
@@ -19,15 +19,23 @@ SNAPSHOT_SECONDS = 1.0
 ANNOUNCE_SECONDS = 0.05
 
 LAST_SECONDS = 2.0
-"""How long the end of a worker waits for the last lines of its access log to be read."""
+"""How long the end of a worker waits for the last lines of its logs to be read."""
 
 Background = Callable[[], Awaitable[None]]
 
 
-async def flush_access_log(access: AccessLog) -> None:
+class Gathering(Protocol):
+    """Lines that wait to be written."""
+
+    def flush(self) -> None:
+        """Write them; may block."""
+        ...
+
+
+async def flush_lines(gathering: Gathering) -> None:
     """Write the gathered lines a few times a second, in a thread, since whoever reads them may stall."""
     over = threading.Event()
-    thread = threading.Thread(target=_flush_until, args=(access, over), name="access-log", daemon=True)
+    thread = threading.Thread(target=_flush_until, args=(gathering, over), name="lines", daemon=True)
     thread.start()
     try:
         await asyncio.Event().wait()
@@ -36,10 +44,10 @@ async def flush_access_log(access: AccessLog) -> None:
         thread.join(LAST_SECONDS)
 
 
-def _flush_until(access: AccessLog, over: threading.Event) -> None:
+def _flush_until(gathering: Gathering, over: threading.Event) -> None:
     while not over.wait(FLUSH_SECONDS):
-        access.flush()
-    access.flush()
+        gathering.flush()
+    gathering.flush()
 
 
 async def snapshot_metrics(metrics: RequestMetrics, directory: Path) -> None:

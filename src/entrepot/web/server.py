@@ -84,7 +84,7 @@ def stop_accepting(listener: socket.socket) -> None:
     with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as nobody:
         nobody.bind(f"{directory}/nobody")
         nobody.listen()
-        nobody.setblocking(False)
+        nobody.settimeout(0)
         for entry in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
                 if os.fstat(int(entry)).st_ino == ours and os.readlink(f"/proc/self/fd/{entry}").startswith("socket:"):

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/api/v1/account`` and ``/api/v1/repositories/{name}/-/access``: who I am, and why somebody may do something."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 
 from entrepot.auth.administration import Administration
+from entrepot.auth.explaining import ANONYMOUS
+from entrepot.auth.names import parse_account_name
+from entrepot.auth.networks import read_address
 from entrepot.oci.access import ACTIONS, DELETE, PULL, PUSH, to_repository
 from entrepot.oci.errors import RequestInvalid
 from entrepot.web.api.accounts import write_account
 from entrepot.web.api.bodies import read_body
 from entrepot.web.api.operations import REPOSITORY, Operation, Place, to_administer, to_be_known
 from entrepot.web.api.parameters import Schema
+from entrepot.web.api.people_schemas import ACCOUNT_SCHEMA
 from entrepot.web.api.rules import write_rule
 from entrepot.web.exchange import Answer, Exchange, json_answer
 
@@ -22,30 +26,51 @@ NEEDS = {"pull": PULL, "push": PUSH, "delete": DELETE}
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word with a default."""
+    """A word with a default, read by ``parse``, which raises ``RequestInvalid``."""
 
     name: str
     description: str
     schema: Schema
     default: str
+    parse: Callable[[str], str]
 
     def read(self, query: QueryParams) -> str:
-        """Unchecked."""
-        return query.get(self.name, self.default)
+        """Raises ``RequestInvalid``."""
+        return self.parse(query.get(self.name, self.default))
+
+
+def _parse_action(text: str) -> str:
+    if text not in NEEDS:
+        raise RequestInvalid(f"action={text[:40]!r} is none; they are {', '.join(NEEDS)}")
+    return text
+
+
+def _parse_address(text: str) -> str:
+    if text and read_address(text) is None:
+        raise RequestInvalid(f"address={text[:64]!r} is no address; one is 192.0.2.7 or 2001:db8::1")
+    return text
 
 
 ACCOUNT = Word(
     "account",
     "A user or robot; `anonymous` (the default): who has not signed in.",
-    {"type": "string", "maxLength": 64, "default": "anonymous"},
-    "anonymous",
+    {**ACCOUNT_SCHEMA, "default": ANONYMOUS},
+    ANONYMOUS,
+    parse_account_name,
 )
-ACTION = Word("action", "What they want to do.", {"type": "string", "enum": [*ACTIONS], "default": "pull"}, "pull")
+ACTION = Word(
+    "action",
+    "What they want to do.",
+    {"type": "string", "enum": [*ACTIONS], "default": "pull"},
+    "pull",
+    _parse_action,
+)
 ADDRESS = Word(
     "address",
     "The address that they come from; without one only rules for all addresses count.",
-    {"type": "string", "maxLength": 64, "default": ""},
+    {"type": "string", "format": "address", "maxLength": 64, "default": ""},
     "",
+    _parse_address,
 )
 
 
@@ -110,9 +135,6 @@ class AccessPages:
     async def explain(self, exchange: Exchange, place: Place) -> Answer:
         """Of repositories that are not there as well."""
         query = exchange.query
-        action = ACTION.read(query)
-        if action not in NEEDS:
-            raise RequestInvalid(f"action={action[:40]!r} is none; they are {', '.join(NEEDS)}")
-        access = to_repository(place.repository, NEEDS[action])
+        access = to_repository(place.repository, NEEDS[ACTION.read(query)])
         found = await self._explainer.explain(ACCOUNT.read(query), access, ADDRESS.read(query))
         return json_answer({"allowed": found.allowed, "rule": found.rule, "reasons": list(found.reasons)})

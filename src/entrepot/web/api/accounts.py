@@ -8,11 +8,15 @@ from starlette.datastructures import QueryParams
 
 from entrepot.auth.accounts import Account, Accounts
 from entrepot.auth.names import parse_comment
+from entrepot.oci.errors import RequestInvalid
 from entrepot.web.api.bodies import read_body
 from entrepot.web.api.moments import write_moment
 from entrepot.web.api.operations import Operation, Place, to_administer
 from entrepot.web.api.parameters import SIZE, Schema
 from entrepot.web.exchange import Answer, Exchange, json_answer
+
+LONGEST_NAME = 64
+"""Characters of an account's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,14 @@ class After:
 
     @property
     def schema(self) -> Schema:
-        return {"type": "string", "format": "after", "maxLength": 64}
+        return {"type": "string", "format": "after", "maxLength": LONGEST_NAME}
 
     def read(self, query: QueryParams) -> str:
-        """Where no such account is, what follows its place."""
-        return query.get(self.name, "")
+        """Where no such account is, what follows its place. Raises ``RequestInvalid``."""
+        text = query.get(self.name, "")
+        if len(text) > LONGEST_NAME:
+            raise RequestInvalid(f"{self.name} is longer than any name; pass on the `next` of the page before")
+        return text
 
 
 LAST = After()

@@ -62,8 +62,8 @@ class Body:
 
 
 async def read_body(exchange: Exchange, *keys: str, limit: int = MAX_BODY) -> Body:
-    """An object with nothing else than ``keys``, of ``limit`` bytes at most. Raises ``MediaTypeUnsupported``, ``BodyTooLarge``,
-    ``RequestInvalid``.
+    """An object with nothing else than ``keys``, of ``limit`` bytes at most. Raises ``MediaTypeUnsupported``,
+    ``BodyTooLarge``, ``RequestInvalid``.
     """
     content_type = exchange.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":

@@ -100,10 +100,10 @@ class UploadPages:
         digest, source = exchange.query["mount"], exchange.query.get("from")
         try:
             wanted = Digest.parse(digest)
-            origin = RepositoryName.parse(source) if source else None
+            origin = RepositoryName.parse(source) if source else await self._registry.blobs.find_holder(wanted)
         except (DigestInvalid, NameInvalid):
             return None
-        if origin is not None and exchange.admitted.allows(to_repository(origin, PULL)) is None:
+        if origin is None or exchange.admitted.allows(to_repository(origin, PULL)) is None:
             return None
         return wanted if await self._registry.blobs.mount(name, wanted, origin, exchange.caller()) else None
 
