@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.cli.greeting import greet, warn_of_localhost
+from entrepot.cli.greeting import greet
 from entrepot.config.load import Loaded, load
 
 Greet = Callable[[str], str]
@@ -112,23 +112,3 @@ def test_tls(say: Greet, addr: str) -> None:
     said = say(f"{{addr: '{addr}', {TLS}}}")
     assert "listens on  https://" in said
     assert "plain HTTP" not in said
-
-
-@pytest.mark.parametrize(
-    ("http", "auth", "keys"),
-    [
-        ("{addr: ':5077', host: 'https://localhost:5077'}", "", ["http.host"]),
-        ("{addr: '0.0.0.0:5077', host: 'http://127.0.0.1:5077'}", "", ["http.host"]),
-        ("{addr: ':5077', host: 'https://hub.example.com'}", "", []),
-        ("{addr: '127.0.0.1:5077', host: 'http://localhost:5077'}", "", []),
-        ("{addr: ':5077'}", "http://localhost:5001/auth", ["auth.token.realm"]),
-        ("{addr: ':5077'}", "https://auth.example.com/auth", []),
-        ("{addr: '127.0.0.1:5077'}", "http://localhost:5001/auth", []),
-    ],
-)
-def test_sent_to_themselves(loaded: Callable[[str], Loaded], http: str, auth: str, keys: list[str]) -> None:
-    """A registry on all addresses that sends clients to localhost is warned about; realm and host, by key."""
-    token = f"auth: {{token: {{realm: '{auth}', service: s, issuer: i, rootcertbundle: /b}}}}" if auth else ""
-    warnings = warn_of_localhost(loaded(f"{http}\n{token}").settings)
-    assert [warning.partition(" ")[0] for warning in warnings] == keys
-    assert all("sent to themselves" in warning for warning in warnings)

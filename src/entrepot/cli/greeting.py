@@ -7,7 +7,6 @@ import sys
 from urllib.parse import urlsplit
 
 from entrepot import __version__
-from entrepot.auth.settings import AccountsSettings, TokenSettings
 from entrepot.config.load import Loaded
 from entrepot.config.settings import Settings
 from entrepot.storage.settings import FilesystemSettings
@@ -63,22 +62,6 @@ def _warn_of_plain_http(settings: Settings, port: int) -> list[str]:
         f'  HTTPS client"). Serve TLS ({_command()} cert init NAME says how), put a proxy that ends TLS in front, or',
         f'  name this registry on each client: docker reads {{"insecure-registries": ["NAME:{port}"]}} from',
         "  /etc/docker/daemon.json",
-    ]
-
-
-def warn_of_localhost(settings: Settings) -> list[str]:
-    """Whoever is sent to localhost by a registry on another machine looks for it on his own."""
-    address = settings.http.address
-    if isinstance(address, UnixAddress) or not address.everywhere:
-        return []
-    sent = {"http.host": settings.http.host}
-    if isinstance(settings.auth, TokenSettings | AccountsSettings):
-        sent["auth.token.realm"] = settings.auth.realm
-    return [
-        f"{key} says {urlsplit(place).hostname}, and http.addr listens on all addresses: clients on other machines are "
-        "sent to themselves; name this machine as they know it"
-        for key, place in sent.items()
-        if place and _is_loopback(urlsplit(place).hostname or "")
     ]
 
 

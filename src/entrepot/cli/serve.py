@@ -11,7 +11,7 @@ import click
 
 from entrepot.app.certificates import CertificateRefused
 from entrepot.app.server import bind, prepare_server, prepare_workers, settle_index, supervise
-from entrepot.cli.greeting import greet, warn_of_localhost
+from entrepot.cli.greeting import greet
 from entrepot.config.load import load
 from entrepot.config.mistakes import ConfigurationError
 from entrepot.config.settings import Settings
@@ -36,7 +36,7 @@ def serve(config: Path | None, workers: int | None) -> None:
         loaded = load(config, os.environ)
         listener = bind(loaded.settings.http.address)
         with prepare_server(loaded.settings, listener) as server:
-            for warning in [*loaded.warnings, *_warn_of_layer(loaded.settings), *warn_of_localhost(loaded.settings)]:
+            for warning in [*loaded.warnings, *_warn_of_layer(loaded.settings)]:
                 server.log.warning(warning)
             settle_index(server)
             count = _count_workers(loaded.settings, workers)
