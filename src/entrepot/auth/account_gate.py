@@ -16,6 +16,7 @@ from entrepot.auth.bearers import GRACE, Bearers
 from entrepot.auth.challenges import Fault, build_realm, challenge_basic, challenge_bearer, refuse
 from entrepot.auth.credentials import Basic, Bearer, Unusable, parse_credentials
 from entrepot.auth.gate import Admission, Approach
+from entrepot.auth.guard import Guard
 from entrepot.auth.issuing import AccessToken, InvalidToken
 from entrepot.auth.logins import LoginRefused, Logins
 from entrepot.auth.memo import Memo
@@ -59,6 +60,11 @@ class AccountGate:
         self._audit = audit
         self._now = now
         self._memo = Memo()
+
+    @property
+    def guard(self) -> Guard:
+        """What checks passwords here."""
+        return self._logins.guard
 
     @property
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
