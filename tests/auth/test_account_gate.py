@@ -19,6 +19,7 @@ from entrepot.auth.account_gate import AccountGate
 from entrepot.auth.audit import NoAudit
 from entrepot.auth.gate import Approach, OpenUpload
 from entrepot.auth.generated import hash_token, make_token
+from entrepot.auth.logins import LoginRefused
 from entrepot.auth.passwords import hash_password, needs_rehash
 from entrepot.auth.policy import FRESH
 from entrepot.auth.settings import AccountsSettings
@@ -152,6 +153,41 @@ async def test_memory_ends_with_the_token(house: House, monkeypatch: pytest.Monk
     with pytest.raises(Unauthorized) as refused:
         await house.gate.admit(way, [APP])
     assert 'error="invalid_token"' in refused.value.headers["WWW-Authenticate"]
+
+
+async def test_the_token_service_reads_first(house: House) -> None:
+    """A password that was right a moment ago gives no token once the account is locked."""
+    assert await house.token(come(basic("alice")), APP)
+    await house.index.directory.set_locked("alice", locked=True)
+    await forget(house)
+    with pytest.raises(LoginRefused, match="locked"):
+        await house.token(come(basic("alice")), APP)
+
+
+async def test_memory_holds_no_passwords(house: House) -> None:
+    """What a decision is remembered by is never a header with a password, also where a proxy forwards its own."""
+    token = await house.token(come(basic("alice")), APP)
+    ways = [come(basic("alice")), come(basic("of the proxy"), signed_in="alice"), come(f"Bearer {token}")]
+    for way in ways:
+        await house.gate.admit(way, [APP])
+        assert house.gate.recall(way, APP) is not None
+    assert [key[0] for key in house.gate._memo._made] == [f"Bearer {token}"]
+
+
+async def test_a_lock_during_the_hashing_counts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read before a password was hashed may be seconds old when that is done."""
+    check = house.gate._logins._guard.check
+
+    async def lock_meanwhile(user: str, password: str, stored: str | None, address: str) -> bool:
+        right = await check(user, password, stored, address)
+        await house.index.directory.set_locked("alice", locked=True)
+        await forget(house)
+        return right
+
+    monkeypatch.setattr(house.gate._logins._guard, "check", lock_meanwhile)
+    with pytest.raises(Unauthorized) as refused:
+        await house.gate.admit(come(basic("alice")), [APP])
+    assert "locked" in str(refused.value.detail)
 
 
 async def test_memory_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

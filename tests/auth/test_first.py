@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from entrepot.app.administrator import welcome_administrator
 from entrepot.auth.first import create_first_administrator, prepare_untouched
@@ -15,6 +16,8 @@ from entrepot.auth.policy import Person, Policy
 from entrepot.index.directory import ADMINISTRATORS, BUILT_IN, Account
 from entrepot.index.index import open_index
 from entrepot.oci.access import PULL, PUSH, to_repository
+from entrepot.telemetry.logs import configure_logs
+from entrepot.telemetry.settings import LogSettings
 from support.rooms import NAME
 
 if TYPE_CHECKING:
@@ -119,12 +122,14 @@ async def test_untouched(directory: Directory) -> None:
 
 async def test_it_is_said_once(directory: Directory, capfd: pytest.CaptureFixture[str]) -> None:
     """Name and password are printed on stderr, once; standard output, where the access log goes, has nothing."""
-    await welcome_administrator(directory)
+    log = configure_logs(LogSettings(level="error"))
+    await welcome_administrator(directory, log)
     said = capfd.readouterr()
     assert said.out == ""
     account = await directory.account("admin")
     assert account is not None
     [password] = [line.split()[1] for line in said.err.splitlines() if line.startswith("  password ")]
     assert verify_password(account.secret, password)
-    await welcome_administrator(directory)
+    await welcome_administrator(directory, log)
     assert capfd.readouterr().err == ""
+    structlog.reset_defaults()

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +15,9 @@ from entrepot.app.opening import open_parts
 from entrepot.auth.passwords import verify_password
 from entrepot.config.load import load
 from support.commands import Commands, write_config
+from support.terminals import run_on_terminal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from entrepot.index.directory import Account
 
 PASSWORD = "correct horse"
@@ -167,3 +168,16 @@ def test_config(tmp_path: Path) -> None:
     assert commands.read("user list") == []
     assert [one["name"] for one in commands.read(f"user list -c {other}")] == ["ann"]
     assert "cannot be used" in commands.refuse(f"user list -c {tmp_path}/none.yml")
+
+
+def test_prompt(commands: Commands) -> None:
+    """On a terminal the password is asked for twice, and not shown."""
+    command = [str(Path(sys.executable).with_name("entrepot")), "user", "add", "ann"]
+    said = run_on_terminal(
+        command,
+        [("Password", PASSWORD), ("Repeat", PASSWORD)],
+        env={"REGISTRY_CONFIGURATION_PATH": str(commands.config)},
+    )
+    assert PASSWORD not in said
+    assert "added user ann" in said
+    assert verify_password(find(commands, "ann").secret, PASSWORD)

@@ -292,6 +292,8 @@ def test_unknown_grants(http: httpx.Client, grant: str) -> None:
         (b"grant_type=refresh_token", 401),
         (b"grant_type=refresh_token&refresh_token=a.b.c", 401),
         (b"grant_type=password&username=alice&password=%00", 401),
+        (b"grant_type=password&username=%00&password=x", 401),
+        (b"grant_type=password&username=" + b"u" * 60_000 + b"&password=x", 401),
         (b'{"grant_type": "password"}', 400),
     ],
 )
@@ -357,6 +359,19 @@ def test_a_host_that_is_none(registry: Server) -> None:
         answer = ask(registry.host, request("GET", "/v2/", host=host))
         assert answer.status in {400, 401}
         assert "evil" not in answer.headers.get("www-authenticate", "")
+
+
+def test_an_index_in_postgresql(start_server: StartServer, database: str) -> None:
+    """The same there: the pair is made and kept, and names that no text column takes are refused like any other."""
+    registry = start_server({**accounts(), "index": {"url": database}})
+    people = make_administrator(registry)
+    client = registry.client()
+    assert granted(client.get("/auth/token", auth=ROOT, params={"scope": "repository:a:pull"})) == ["repository:a:pull"]
+    assert people.issuer().read_access(client.get("/auth/token", auth=ROOT).json()["token"]).subject == ROOT[0]
+    for name in ("a\0b", "nobody", "\u00e4", "\U0001f600", "x" * 300):
+        assert post(client, grant_type="password", username=name, password="x").status_code == 401
+    registry.restart()
+    assert registry.client().get("/v2/", auth=ROOT).status_code == 200
 
 
 def test_expiration_is_configured(start_server: StartServer) -> None:

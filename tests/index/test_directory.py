@@ -91,6 +91,13 @@ async def test_epochs(directory: Directory) -> None:
     seen = [await epoch()]
     await directory.set_secret("ann", "second")
     seen.append(await epoch())
+    await directory.renew_secret("ann", "third", 77.5)
+    seen.append(await epoch())
+    renewed = await directory.account("ann")
+    assert renewed is not None
+    assert (renewed.secret, renewed.expires_at) == ("third", 77.5)
+    await directory.renew_secret("ann", "second", None)
+    seen.append(await epoch())
     await directory.set_locked("ann", locked=True)
     seen.append(await epoch())
     await directory.set_locked("ann", locked=False)
@@ -114,6 +121,7 @@ async def test_epochs(directory: Directory) -> None:
     "change",
     [
         lambda directory: directory.set_secret("ann", "new"),
+        lambda directory: directory.renew_secret("ann", "new", 1.0),
         lambda directory: directory.replace_secret("ann", "hash of ann", "new"),
         lambda directory: directory.set_locked("ann", locked=True),
         lambda directory: directory.set_comment("ann", "new"),
@@ -149,6 +157,7 @@ async def test_each_change_changes_the_version(
         lambda directory: directory.remove_account("root"),
         lambda directory: directory.take_role("root", "administrators"),
         lambda directory: directory.set_secret("root", ""),
+        lambda directory: directory.renew_secret("root", "", None),
     ],
 )
 async def test_the_last_administrator_stays(

@@ -14,12 +14,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from entrepot import __version__
+from entrepot.index.columns import METADATA, NAME
 from entrepot.index.index import open_engine, open_index
 from entrepot.index.migrating import bring_up_to_date, read_schema
 from entrepot.index.migrations import REVISIONS
 from entrepot.index.places import IndexPlace
 from entrepot.index.postgres import postgres_dialect
-from entrepot.index.schema import METADATA, NAME, OLDEST_PROGRAM
+from entrepot.index.schema import OLDEST_PROGRAM
 from entrepot.oci.errors import Unavailable
 
 OPENING = """

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from entrepot.storage.ports import Storage
 
-ALICE = Caller(actor="alice", request_id="r-1", method="PUT", origin="http://r")
+ALICE = Caller(actor="alice", request_id="r-1", method="PUT", origin="http://r", remote="192.0.2.7:1", user_agent="c")
 SETTINGS = EventSettings(pulls=True, prefix="/p", source="host:5000", instance="i")
 
 
@@ -63,7 +63,8 @@ async def test_who_did_it(storage: Storage, index: Index) -> None:
     assert event["actor"] == {"name": "alice"}
     assert event["source"] == {"addr": "host:5000", "instanceID": "i"}
     assert event["target"]["url"] == f"http://r/p/v2/{NAME}/manifests/{digest}"
-    assert event["request"] == {"id": "r-1", "method": "PUT", "useragent": ""}
+    expected = {"id": "r-1", "addr": "192.0.2.7:1", "method": "PUT", "useragent": "c"}
+    assert event["request"] == expected
 
 
 async def test_a_repository_that_is_deleted(storage: Storage, index: Index) -> None:
@@ -159,6 +160,8 @@ async def test_each_event_says_of_which_repository_it_speaks(storage: Storage, i
     sources = [event["target"].get("fromRepository") for event in every if event["action"] == "mount"]
     assert sources == [OTHER]
     assert "fromRepository" not in json.dumps(seen)
+    assert all("addr" in event["request"] for event in every)
+    assert not any({"addr", "useragent"} & event["request"].keys() for event in seen)
 
 
 async def test_what_a_page_shows(index: Index) -> None:

@@ -5,16 +5,18 @@ import sys
 
 from entrepot.auth.first import create_first_administrator
 from entrepot.index.directory import Directory
+from entrepot.telemetry.logs import Logger
 
 
-async def welcome_administrator(directory: Directory) -> None:
-    """Make an administrator where there is none, and say the password, once: on stderr and not in the log, which is
-    kept and sent elsewhere. Raises ``Unavailable``.
+async def welcome_administrator(directory: Directory, log: Logger) -> None:
+    """Make an administrator where there is none, and say the password, once: on stderr and not in the log's form, in
+    which it would be kept and sent elsewhere. Raises ``Unavailable``.
     """
     made = await create_first_administrator(directory)
     if made is None:
         return
     name, password = made
+    log.info("there was no administrator; one was made", user=name)
     print(  # noqa: T201 - for the person who starts it
         f"There was no administrator, so one was made. This is shown once:\n"
         f"  user      {name}\n"

@@ -38,7 +38,7 @@ async def prepare_gate(settings: AuthSettings, index: Index, log: Logger) -> Non
             await _prepare_seals(index)
         case AccountsSettings():
             await prepare_accounts(settings, index, log)
-            await welcome_administrator(index.directory)
+            await welcome_administrator(index.directory, log)
         case SillySettings() | None:
             pass
 

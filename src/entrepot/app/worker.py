@@ -2,7 +2,7 @@
 """The body of a worker process: everything that answers requests."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from entrepot.app.certificates import Served
@@ -12,15 +12,17 @@ from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
 from entrepot.auth.administration import join_administration
 from entrepot.auth.audit import AuditTrail, write_audit
+from entrepot.auth.gate import Gate
 from entrepot.auth.settings import AccountsSettings
 from entrepot.index.envelopes import Source
+from entrepot.index.index import Index
 from entrepot.processes.children import Flag
 from entrepot.registry.deed_log import DeedLog
 from entrepot.registry.pull_events import write_pull_events
 from entrepot.registry.pulls import write_counts
-from entrepot.registry.registry import join
+from entrepot.registry.registry import Registry, join
 from entrepot.telemetry.audit_log import AuditLog
-from entrepot.telemetry.logs import AccessLog, configure_logs
+from entrepot.telemetry.logs import AccessLog, Logger, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
 from entrepot.telemetry.notices import Notices
 from entrepot.web.api.joining import join_api
@@ -51,35 +53,16 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
         events = settings.registry.events
         trail = AuditTrail(index.outbox, Source(events.source, events.instance), lines)
         gate = open_gate(settings.auth, index, trail, log)
-        doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
-        doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
-        tokens = find_token_service(gate)
-        administration = (
-            join_administration(index.directory, settings.auth, trail.changed)
-            if isinstance(settings.auth, AccountsSettings)
-            else None
-        )
-        parts = Parts(
-            Api(registry, doors, Locations(settings.http)),
-            Search(registry, doors),
-            join_api(registry, doors, settings.http, administration),
-            Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),
-            None if tokens is None else TokenPages(tokens, doors),
-        )
+        doors, parts = _join_parts(shared, registry, index, gate, trail, served, log)
         edge = Edge(registry, parts, doors, settings.http, shared.board, metrics, access, log)
         background: list[Background] = [
             partial(announce, ready.raise_up),
             partial(snapshot_metrics, metrics, shared.run_directory),
             *gate.background,
+            *_list_writers(registry, access, log),
         ]
         if settings.auth is not None:
             background.append(partial(write_audit, trail, log))
-        if access is not None:
-            background.append(partial(flush_lines, access))
-        if registry.pulls.counts is not None:
-            background.append(partial(write_counts, registry.pulls.counts, log))
-        if registry.pulls.events.wanted:
-            background.append(partial(write_pull_events, registry.pulls.events, log))
         if not is_filesystem(settings):
             background.append(partial(do_jobs, shared, storage, index, log))
         background.append(partial(flush_lines, lines))  # last: what the others say when they end is written, too
@@ -87,3 +70,35 @@ def run_worker(shared: Shared, number: int, ready: Flag, served: Served | None) 
         http = settings.http
         speaks = Protocol(http.h2c_enabled) if served is None else Protocol(http.http2, served.tls)
         serve_connections(lifespan, shared.listener, number, speaks)
+
+
+def _join_parts(
+    shared: Shared, registry: Registry, index: Index, gate: Gate, trail: AuditTrail, served: Served | None, log: Logger
+) -> tuple[Doors, Parts]:
+    """Who answers what, and who lets in."""
+    settings = shared.settings
+    doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
+    doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
+    tokens = find_token_service(gate)
+    administration = (
+        join_administration(index.directory, settings.auth, trail.changed)
+        if isinstance(settings.auth, AccountsSettings)
+        else None
+    )
+    return doors, Parts(
+        Api(registry, doors, Locations(settings.http)),
+        Search(registry, doors),
+        join_api(registry, doors, settings.http, administration),
+        Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),
+        None if tokens is None else TokenPages(tokens, doors),
+    )
+
+
+def _list_writers(registry: Registry, access: AccessLog | None, log: Logger) -> Iterator[Background]:
+    """What is gathered while answering, and written beside it."""
+    if access is not None:
+        yield partial(flush_lines, access)
+    if registry.pulls.counts is not None:
+        yield partial(write_counts, registry.pulls.counts, log)
+    if registry.pulls.events.wanted:
+        yield partial(write_pull_events, registry.pulls.events, log)

@@ -76,17 +76,18 @@ class AccountGate:
             admission = None if visitor is None else self._let_in(visitor, approach, (need,), book.policy)
             if visitor is None or admission is None:
                 return None
-            self._memo.add(approach, need, book.version, visitor.until, admission)
+            if not _holds_password(approach):
+                self._memo.add(approach, need, book.version, visitor.until, admission)
         if admission.actor:
             self._uses.note(admission.actor)
         return admission
 
     async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
         """See :class:`entrepot.auth.gate.Gate`."""
-        policy = await self._book.refresh()
         visitor = await self._find_visitor(approach, needs)
         if visitor is STRANGER and not needs:
             raise self._ask(approach, needs)
+        policy = await self._book.refresh()  # only now: hashing may have taken seconds
         admission = self._let_in(visitor, approach, needs, policy)
         if admission is None:
             raise self._refuse(visitor, approach, needs)
@@ -190,3 +191,9 @@ class AccountGate:
             return refuse(challenge_basic(self._settings.service), detail)
         realm = self._settings.realm or build_realm(approach.origin, approach.base + TOKEN_PATH)
         return refuse(challenge_bearer(realm, self._settings.service, needs, fault), detail)
+
+
+def _holds_password(approach: Approach) -> bool:
+    """Whether it may: passwords do not stay in memory, tokens may until they expire."""
+    header = approach.authorization
+    return header is not None and header[:7].lower() != "bearer "

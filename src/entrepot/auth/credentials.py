@@ -65,10 +65,15 @@ def _parse_basic(encoded: str) -> Basic | Unusable:
     user, colon, password = _decode(plain).partition(":")
     if not colon:
         return Unusable("the Basic credentials hold no colon; they are base64 of USER:PASSWORD")
+    return check_basic(user, password)
+
+
+def check_basic(user: str, password: str) -> Basic | Unusable:
+    """The same for a name and a password that came in another way. Never raises."""
     if not user or len(user) > LONGEST_NAME:
         return Unusable(f"a user's name has 1 to {LONGEST_NAME} characters")
     if any(letter < " " or letter == "\x7f" for letter in user) or "\x00" in password:
-        return Unusable("the Basic credentials hold control characters")
+        return Unusable("the name or the password holds control characters")
     return Basic(user, password)
 
 

@@ -38,7 +38,9 @@ class Logins:
         self._now = now
 
     def recall(self, sent: Basic) -> Account | None:
-        """Whose they are, where that is known without hashing and the account may be used; else None."""
+        """Whose they are, where that is known without hashing and the account may be used; else None. As true as the
+        book is fresh.
+        """
         account = self._book.recall(sent.user)
         if account is None or find_bar(account, self._now()) is not None:
             return None
@@ -52,22 +54,17 @@ class Logins:
         A robot's right token is let in at once, whoever guesses beside it; a wrong one costs what a password costs, so
         that nobody learns which names are there.
         """
+        await self._book.refresh()
         known = self.recall(sent)
         if known is not None:
             if known.kind == "robot":
                 self._audit.login(known.name, address, "robot")
             return known
         account = await self._book.account(sent.user)
-        if account is not None and is_token(account.secret):
-            right = verify_token(account.secret, sent.password)
-            if not right:
-                await self._guard.check(sent.user, sent.password, None, address)
-        else:
-            stored = account.secret if account is not None and account.secret else None
-            right = await self._guard.check(sent.user, sent.password, stored, address)
-        if account is None or not right:
+        if not await self._fits(account, sent, address) or account is None:
             self._audit.refused(sent.user, address, "wrong name or password", "")
             raise LoginRefused("the name or the password is wrong")
+        account = await self._look_again(account)
         bar = find_bar(account, self._now())
         if bar is not None:
             self._audit.refused(sent.user, address, bar, "")
@@ -75,6 +72,22 @@ class Logins:
         await self._renew(account, sent.password)
         self._audit.login(account.name, address, "robot" if account.kind == "robot" else "password")
         return account
+
+    async def _fits(self, account: Account | None, sent: Basic, address: str) -> bool:
+        """It takes as long whether the account is not there, has no password, or has another one."""
+        stored = None if account is None else account.secret or None
+        if stored is not None and is_token(stored):
+            return verify_token(stored, sent.password) or await self._guard.check(
+                sent.user, sent.password, None, address
+            )
+        return await self._guard.check(sent.user, sent.password, stored, address)
+
+    async def _look_again(self, account: Account) -> Account:
+        """Hashing may have taken seconds, in which the account was locked or changed. Raises :class:`LoginRefused`."""
+        found = await self._book.account(account.name)
+        if found is None or found.secret != account.secret:
+            raise LoginRefused("the account was changed just now; log in again")
+        return found
 
     async def _renew(self, account: Account, password: str) -> None:
         """Hash the password anew where that was done with parameters of another day."""

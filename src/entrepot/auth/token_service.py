@@ -95,16 +95,16 @@ class TokenService:
         match parse_credentials(approach.authorization):
             case None:
                 return await self._give(wanted, STRANGER, approach.address)
-            case Basic() as sent:
+            case (Basic() | Unusable()) as sent:
                 return await self.grant_to_password(wanted, sent, approach)
-            case Unusable(reason):
-                raise LoginRefused(reason)
             case _:
                 raise LoginRefused("a token is had for a name and a password, with Basic authorization")
 
-    async def grant_to_password(self, wanted: Wanted, sent: Basic, approach: Approach) -> Grant:
+    async def grant_to_password(self, wanted: Wanted, sent: Basic | Unusable, approach: Approach) -> Grant:
         """The same to a name and a password."""
         self._require_service(wanted)
+        if isinstance(sent, Unusable):
+            raise LoginRefused(sent.reason)
         account = await self._logins.check(sent, approach.address)
         return await self._give(wanted, Visitor.of(account), approach.address)
 

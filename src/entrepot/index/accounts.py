@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, delete, false, func, insert, literal_c
 from sqlalchemy.engine.interfaces import Dialect
 
 from entrepot.index.engine import Transaction
-from entrepot.index.schema import ACCOUNT_ROLES, ACCOUNTS, ROLES
+from entrepot.index.people_schema import ACCOUNT_ROLES, ACCOUNTS, ROLES
 from entrepot.index.statements import Row, Statement, Value, insert_absent
 from entrepot.oci.errors import AccessConflict, AccessUnknown
 

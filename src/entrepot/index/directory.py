@@ -21,9 +21,9 @@ from entrepot.index.accounts import AccountRows, read_account, read_roles
 from entrepot.index.accounts import Role as Role  # noqa: PLC0414 - as above
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.matches import Matches
+from entrepot.index.people_schema import DIRECTORY_VERSION
 from entrepot.index.rules import NewRule, RuleRows, read_rules
 from entrepot.index.rules import Rule as Rule  # noqa: PLC0414 - as above
-from entrepot.index.schema import DIRECTORY_VERSION
 from entrepot.index.statements import Statement, Value
 from entrepot.oci.errors import AccessConflict, AccessUnknown
 

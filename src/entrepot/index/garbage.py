@@ -7,16 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, except_, exists, select, update
 
 from entrepot.index.engine import Engine, Transaction
-from entrepot.index.schema import (
-    BLOBS,
-    COLLECTED,
-    LAYERS,
-    MANIFESTS,
-    REFERENCES,
-    REPOSITORIES,
-    REVISIONS,
-    TRASH,
-)
+from entrepot.index.schema import BLOBS, COLLECTED, LAYERS, MANIFESTS, REFERENCES, REPOSITORIES, REVISIONS, TRASH
 from entrepot.index.statements import Statement, Value, insert_absent, insert_replacing
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName

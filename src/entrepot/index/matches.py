@@ -10,7 +10,8 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine.interfaces import Dialect
 
 from entrepot.index.engine import Transaction
-from entrepot.index.schema import MATCHES, PATTERNS, REPOSITORIES
+from entrepot.index.people_schema import MATCHES, PATTERNS
+from entrepot.index.schema import REPOSITORIES
 from entrepot.index.statements import Statement, insert_absent
 from entrepot.oci.globs import Globs, literal_prefix, matches_everything
 from entrepot.oci.names import RepositoryName

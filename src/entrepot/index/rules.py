@@ -9,7 +9,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from entrepot.index.engine import Transaction
 from entrepot.index.matches import ROWS
-from entrepot.index.schema import MATCHES, PATTERNS, RULES
+from entrepot.index.people_schema import MATCHES, PATTERNS, RULES
 from entrepot.index.statements import Row, Statement, Value, insert_absent
 from entrepot.oci.access import write_actions
 from entrepot.oci.errors import AccessConflict, AccessUnknown

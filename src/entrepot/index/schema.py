@@ -13,9 +13,7 @@
     leases                           which process does which job
     trash, history, collected        what storage cannot tell: a rebuild never touches these
     pulls                            how often and when last each tag and manifest was pulled; nor this
-    accounts ─────── account_roles ─ roles; rules ─ patterns: who there is and what they may do; nor these
-    matches                          which repositories each pattern matches: derived, as repositories are
-    directory_version                raised with each change of accounts, roles and rules
+    accounts and what belongs to them (``people_schema.py``); nor these
     events, event_endpoints          what happened, and how far each endpoint was told; a rebuild never touches them
 
 References are by digest, never by foreign key: what they name may come later, or be gone.
@@ -28,24 +26,16 @@ from sqlalchemy import (
     Column,
     Float,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     Table,
-    Text,
     false,
 )
 
+from entrepot.index.columns import ID, METADATA, NAME
+from entrepot.index.people_schema import DIRECTORY
+
 OLDEST_PROGRAM = "oldest_program"
 """The key in ``kept`` that says the oldest version of this program that can serve this schema."""
-
-METADATA = MetaData()
-
-NAME = Text().with_variant(Text(collation="C"), "postgresql")
-"""Every text: PostgreSQL would else compare by the rules of a language, SQLite compares bytes."""
-
-ID = BigInteger().with_variant(Integer(), "sqlite")
-"""A number that the database gives; on SQLite only INTEGER is its own row number."""
 
 REPOSITORIES = Table(
     "repositories",
@@ -241,93 +231,5 @@ EVENT_ENDPOINTS = Table(
     sqlite_with_rowid=False,
 )
 
-SIGNING_KEYS = Table(
-    "signing_keys",
-    METADATA,
-    Column("purpose", NAME, primary_key=True),
-    Column("key", NAME, nullable=False),
-    Column("certificate", NAME, nullable=False),
-    Column("made_at", Float, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-ACCOUNTS = Table(
-    "accounts",
-    METADATA,
-    Column("name", NAME, primary_key=True),
-    Column("kind", NAME, nullable=False),
-    Column("secret", NAME, nullable=False),
-    Column("locked", Boolean, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
-    Column("comment", NAME, nullable=False),
-    Column("created_at", Float, nullable=False),
-    Column("expires_at", Float),
-    Column("used_at", Float),
-    Index("accounts_by_kind", "kind", "name"),
-    sqlite_with_rowid=False,
-)
-
-ROLES = Table(
-    "roles",
-    METADATA,
-    Column("name", NAME, primary_key=True),
-    Column("comment", NAME, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""Without the built-in ones, which are always there."""
-
-ACCOUNT_ROLES = Table(
-    "account_roles",
-    METADATA,
-    Column("account", NAME, primary_key=True),
-    Column("role", NAME, primary_key=True),
-    Index("account_roles_by_role", "role", "account"),
-    sqlite_with_rowid=False,
-)
-
-PATTERNS = Table(
-    "patterns",
-    METADATA,
-    Column("id", ID, primary_key=True),
-    Column("pattern", NAME, unique=True),
-    Column("filled", Boolean, nullable=False),
-    sqlite_autoincrement=True,
-)
-"""``pattern`` NULL: no rule uses it any more, its matches are about to go. ``filled``: every repository that it matches
-is among them. An id is never given twice: who has read it might still look by it.
-"""
-
-RULES = Table(
-    "rules",
-    METADATA,
-    Column("id", ID, primary_key=True),
-    Column("subject", NAME, nullable=False),
-    Column("pattern_id", ID, nullable=False),
-    Column("network", NAME, nullable=False),
-    Column("actions", NAME, nullable=False),
-    Column("comment", NAME, nullable=False),
-    Index("rules_once", "subject", "pattern_id", "network", "actions", unique=True),
-    Index("rules_by_pattern", "pattern_id"),
-    sqlite_autoincrement=True,
-)
-
-MATCHES = Table(
-    "matches",
-    METADATA,
-    Column("pattern_id", ID, primary_key=True, autoincrement=False),
-    Column("repository", NAME, primary_key=True),
-    Index("matches_by_repository", "repository"),
-    sqlite_with_rowid=False,
-)
-
-DIRECTORY_VERSION = Table(
-    "directory_version",
-    METADATA,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-)
-"""One row, none before the first change."""
-
-_DIRECTORY = (ACCOUNTS, ROLES, ACCOUNT_ROLES, PATTERNS, RULES, DIRECTORY_VERSION)
-
-KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS, SIGNING_KEYS, *_DIRECTORY)
+KEPT_TABLES = (HISTORY, PULLS, TRASH, COLLECTED, EVENTS, EVENT_ENDPOINTS, *DIRECTORY)
 """Tables that storage cannot tell and a rebuild never touches; ``entrepot index move`` takes them along."""

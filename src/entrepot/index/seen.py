@@ -11,7 +11,8 @@ from itertools import groupby, islice
 from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, false, select
 
 from entrepot.index.engine import Engine, Transaction
-from entrepot.index.schema import MATCHES, REPOSITORIES, REVISIONS
+from entrepot.index.people_schema import MATCHES
+from entrepot.index.schema import REPOSITORIES, REVISIONS
 from entrepot.index.statements import Statement, Value
 from entrepot.oci.names import RepositoryName
 

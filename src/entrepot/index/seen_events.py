@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, select
 
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.outbox import StoredEvent
-from entrepot.index.schema import EVENTS, PATTERNS
+from entrepot.index.people_schema import PATTERNS
+from entrepot.index.schema import EVENTS
 from entrepot.index.sight import Sight
 from entrepot.index.statements import Statement
 from entrepot.oci.globs import Globs

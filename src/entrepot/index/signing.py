@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select
 
 from entrepot.index.engine import Engine, Transaction
-from entrepot.index.schema import SIGNING_KEYS
+from entrepot.index.people_schema import SIGNING_KEYS
 from entrepot.index.statements import Row, Statement, Value, insert_absent
 
 _TOKENS = "tokens"

@@ -45,8 +45,14 @@ class Feed:
 
 
 def _tell(body: str, sight: Sight) -> object:
-    """An event, without the name of another repository where not all are seen."""
+    """An event, without the name of another repository where not all are seen, and from where and by which rule it was
+    done where the audit is not.
+    """
     event = json.loads(body)
     if sight.patterns is not None and isinstance(event.get("target"), dict):
         event["target"].pop("fromRepository", None)
+    if not sight.audit:
+        event.pop("authorization", None)
+        for name in ("addr", "useragent"):
+            event.get("request", {}).pop(name, None)
     return event

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from entrepot.auth.challenges import challenge_basic
-from entrepot.auth.credentials import Basic
+from entrepot.auth.credentials import check_basic
 from entrepot.auth.logins import LoginRefused
 from entrepot.auth.settings import TOKEN_PATH
 from entrepot.auth.token_service import Grant, Refresh, TokenService, Wanted
@@ -85,7 +85,7 @@ class TokenPages:
         wanted = Wanted(_find(form, "service"), _parse_scopes(form), offline)
         match _find(form, "grant_type"):
             case "password":
-                sent = Basic(_find(form, "username"), _find(form, "password"))
+                sent = check_basic(_find(form, "username"), _find(form, "password"))
                 grant = await self._service.grant_to_password(wanted, sent, approach)
             case "refresh_token":
                 grant = await self._service.grant_to_refresh(wanted, Refresh(_find(form, "refresh_token")), approach)

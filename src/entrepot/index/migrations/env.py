@@ -3,7 +3,7 @@
 
 from alembic import context
 
-from entrepot.index.schema import METADATA
+from entrepot.index.columns import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,7 +7,8 @@ out here, and every later change of the schema is a migration of its own.
 
 from alembic import op
 
-from entrepot.index.schema import KEPT, METADATA, OLDEST_PROGRAM
+from entrepot.index.columns import METADATA
+from entrepot.index.schema import KEPT, OLDEST_PROGRAM
 
 revision = "0001"
 down_revision = None
