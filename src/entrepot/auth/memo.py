@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decisions that were made a moment ago, for the hot path."""
 
-from entrepot.auth.gate import Admission, Approach
+from entrepot.auth.gate import Admission
 from entrepot.oci.access import Access
 
 MOST = 8192
 """Decisions remembered by one worker at most; the oldest goes first."""
 
-_Key = tuple[str | None, str, str, Access]
+_Key = tuple[str, str, Access]
 
 
 class Memo:
@@ -17,18 +17,18 @@ class Memo:
         self._version = -1
         self._made: dict[_Key, tuple[float, Admission]] = {}
 
-    def find(self, approach: Approach, need: Access, version: int, now: float) -> Admission | None:
-        """What was decided for the same credentials, address and need, where it still holds at ``now``."""
+    def find(self, key: _Key, version: int, now: float) -> Admission | None:
+        """What was decided for who came, from which address, with which need, where it still holds at ``now``."""
         if version != self._version:
             return None
-        made = self._made.get((approach.authorization, approach.signed_in, approach.address, need))
+        made = self._made.get(key)
         return made[1] if made is not None and now < made[0] else None
 
-    def add(self, approach: Approach, need: Access, version: int, until: float, admission: Admission) -> None:
+    def add(self, key: _Key, version: int, until: float, admission: Admission) -> None:
         """It holds until ``until``, in Unix seconds, or until the next version."""
         if version != self._version:
             self._made.clear()
             self._version = version
         elif len(self._made) >= MOST:
             del self._made[next(iter(self._made))]
-        self._made[approach.authorization, approach.signed_in, approach.address, need] = until, admission
+        self._made[key] = until, admission
