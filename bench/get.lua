@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- wrk script: GET a path chosen at random out of a file, one path a line; report the figures as one line of key=value.
+-- wrk script: GET a path chosen at random out of a file; report the figures as one line of key=value. A line of the file
+-- is a path, or a path, a tab and what the Authorization header says.
 -- Arguments: the file of paths, a seed, the milliseconds a connection waits before each request (0: none).
 
 local started = 0
@@ -10,10 +11,12 @@ function setup(thread)
 end
 
 function init(args)
-  wrk.headers["Accept"] = "application/vnd.oci.image.manifest.v1+json"
   requests = {}
-  for path in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("GET", path)
+  for line in io.lines(args[1]) do
+    local path, authorization = line:match("^([^\t]*)\t?(.*)$")
+    local headers = { Accept = "application/vnd.oci.image.manifest.v1+json" }
+    if authorization ~= "" then headers.Authorization = authorization end
+    requests[#requests + 1] = wrk.format("GET", path, headers)
   end
   math.randomseed(tonumber(args[2]) + number)
   pause = tonumber(args[3])

@@ -5,19 +5,24 @@ All registries get one configuration with distribution's keys only; which regist
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import process
 from bench.errors import BenchError
 from bench.wire import Connection
+
+_Connect = Callable[[], Connection]
 
 _REGISTRY_CONFIG = """\
 version: 0.1
@@ -72,13 +77,19 @@ http {{
 
 @dataclass(frozen=True)
 class Program:
-    """A server that can be measured."""
+    """A server that can be measured. `trust`: it speaks TLS, with a certificate that this verifies."""
 
     name: str
     command: tuple[str, ...]
     install: str
     version: tuple[str, ...]
     template: str = _REGISTRY_CONFIG
+    trust: ssl.SSLContext | None = None
+
+    @property
+    def place(self) -> str:
+        """Its name, as one that files can have."""
+        return re.sub(r"[^A-Za-z0-9.]+", "-", self.name)
 
     def missing(self) -> str | None:
         """Say what to install when the program is not there."""
@@ -131,6 +142,8 @@ class Server:
     """Seconds until it knew all that its directory holds."""
     stop: Callable[[], None]
     pid: int
+    log: Path
+    """What it printed."""
 
     @property
     def name(self) -> str:
@@ -139,7 +152,12 @@ class Server:
 
     def connect(self) -> Connection:
         """Open a connection to it."""
-        return Connection(self.port)
+        return Connection(self.port, trust=self.program.trust)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"{'https' if self.program.trust else 'http'}://127.0.0.1:{self.port}"
 
 
 def start(program: Program, home: Path, data: Path, patience: float) -> Server:
@@ -155,6 +173,7 @@ def start(program: Program, home: Path, data: Path, patience: float) -> Server:
     config.write_text(text, encoding="utf-8")
     log = home / "output.log"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("REGISTRY_")}
+    connect = partial(Connection, port, timeout=5, trust=program.trust)
     began = time.monotonic()
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -167,26 +186,27 @@ def start(program: Program, home: Path, data: Path, patience: float) -> Server:
             start_new_session=True,
         )
     try:
-        _wait_until_ready(child, port, log, began + patience)
+        _wait_until_ready(child, connect, log, began + patience)
     except BaseException:
         _stop(child)
         raise
     ready_after = time.monotonic() - began
     try:
-        _wait_until_settled(port, began + patience)
+        _wait_until_settled(connect, began + patience)
     except BaseException:
         _stop(child)
         raise
-    return Server(program, port, data, ready_after, time.monotonic() - began, lambda: _stop(child), child.pid)
+    return Server(program, port, data, ready_after, time.monotonic() - began, lambda: _stop(child), child.pid, log)
 
 
-def _wait_until_ready(child: subprocess.Popen[bytes], port: int, log: Path, deadline: float) -> None:
+def _wait_until_ready(child: subprocess.Popen[bytes], connect: _Connect, log: Path, deadline: float) -> None:
+    """Until it answers: with 401 it asks for credentials, and is as ready as with 200."""
     while time.monotonic() < deadline:
         if (code := child.poll()) is not None:
             raise BenchError(f"did not start, exit status {code}: {_last_line(log)}")
         try:
-            with Connection(port, timeout=5) as connection:
-                if connection.request("GET", "/v2/").status == 200:
+            with connect() as connection:
+                if connection.request("GET", "/v2/").status in {200, 401}:
                     return
         except OSError:
             pass
@@ -194,10 +214,10 @@ def _wait_until_ready(child: subprocess.Popen[bytes], port: int, log: Path, dead
     raise BenchError(f"was not ready in time: {_last_line(log)}")
 
 
-def _wait_until_settled(port: int, deadline: float) -> None:
+def _wait_until_settled(connect: _Connect, deadline: float) -> None:
     """entrepot adopts a directory that it does not know while it serves, which takes half a core."""
     while time.monotonic() < deadline:
-        with Connection(port, timeout=5) as connection:
+        with connect() as connection:
             answer = connection.request("GET", "/readyz")
         if b'"index":"adopting"' not in answer.body:
             return

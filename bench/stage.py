@@ -118,7 +118,7 @@ class Stage:
     def start(self, program: Program, directory: Path, patience: float) -> None:
         """Start a server on this stage."""
         try:
-            self.servers[program.name] = servers.start(program, self.home / program.name, directory, patience)
+            self.servers[program.name] = servers.start(program, self.home / program.place, directory, patience)
         except (BenchError, OSError) as error:
             self.fail(program.name, error)
 
@@ -184,19 +184,23 @@ class Bench:
         self._key = ""
         self._sheds = False
 
-    def stage(self, key: str, shape: Shape | None = None) -> Stage:
-        """Give the stage of this name, with all registries serving a registry of this shape (none: empty)."""
+    def stage(self, key: str, shape: Shape | None = None, programs: Sequence[Program] | None = None) -> Stage:
+        """Give the stage of this name, with all registries serving a registry of this shape (none: empty).
+
+        `programs`: what serves there instead, such as the registries in other configurations.
+        """
         if self._stage is not None and self._key == key:
             return self._stage
         self.close()
         self._stage = stage = Stage(self.directory / key)
         self._key = key
         self._sheds = shape is None or shape.tags < _MANY_TAGS
-        roots = {program.name: stage.home / f"{program.name}-data" for program in self.registries}
-        for program in self.registries:
+        programs = self.registries if programs is None else programs
+        roots = {program.name: stage.home / f"{program.place}-data" for program in programs}
+        for program in programs:
             if (missing := program.missing()) is not None:
                 stage.fail(program.name, BenchError(missing))
-        present = [program for program in self.registries if program.name not in stage.problems]
+        present = [program for program in programs if program.name not in stage.problems]
         if shape is not None:
             self.say(f"writing {shape.tags:,} tags in {shape.repositories:,} repositories, a copy for each registry")
             data.write_copies([roots[program.name] for program in present], shape)

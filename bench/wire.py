@@ -5,6 +5,7 @@ The generator shares the cores with the servers, so what it does not do, it does
 """
 
 import socket
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
@@ -40,10 +41,10 @@ class Answer:
 class Connection:
     """One keep-alive connection to a server on this machine."""
 
-    def __init__(self, port: int, timeout: float = 120) -> None:
+    def __init__(self, port: int, timeout: float = 120, trust: ssl.SSLContext | None = None) -> None:
+        """`trust`: speak TLS, with a server whose certificate it verifies."""
         self._host = f"127.0.0.1:{port}"
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = _connect(port, timeout, trust)
         self._pending = bytearray()
 
     def __enter__(self) -> Self:
@@ -55,6 +56,11 @@ class Connection:
     def close(self) -> None:
         """Close the socket, whatever is under way."""
         self._socket.close()
+
+    def cipher(self) -> str:
+        """What TLS agreed on, "" without it."""
+        agreed = self._socket.cipher() if isinstance(self._socket, ssl.SSLSocket) else None
+        return f"{agreed[1]}, {agreed[0]}" if agreed else ""
 
     def request(self, method: str, path: str, body: Buffer = b"", **headers: str) -> Answer:
         """Send a request with its length announced and read the whole answer."""
@@ -148,3 +154,15 @@ class Connection:
         if not (got := self._socket.recv(65536)):
             raise ConnectionResetError("the server closed the connection")
         self._pending += got
+
+
+def _connect(port: int, timeout: float, trust: ssl.SSLContext | None) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if trust is None:
+        return plain
+    try:
+        return trust.wrap_socket(plain, server_hostname="127.0.0.1")
+    except BaseException:
+        plain.close()
+        raise

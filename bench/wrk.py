@@ -36,13 +36,16 @@ class Figures:
         return self.requests / self.seconds
 
 
-def run(port: int, paths: Path, load: Load, seed: int = 1) -> Figures:
-    """Load a server with GETs of random paths out of a file; an answer that is no success spoils the run."""
+def run(origin: str, paths: Path, load: Load, seed: int = 1) -> Figures:
+    """Load a server with GETs of random paths out of a file; an answer that is no success spoils the run.
+
+    `origin`: its scheme, host and port. Over TLS wrk takes any certificate.
+    """
     if shutil.which("wrk") is None:
         raise BenchError("wrk is not installed: apt-get install wrk")
     command = ["wrk", "--latency", "--threads", "1", "--connections", str(load.connections)]
     command += ["--duration", f"{load.seconds}s", "--timeout", "20s", "--script", str(_SCRIPT)]
-    command += [f"http://127.0.0.1:{port}", "--", str(paths), str(seed), str(load.pause_ms)]
+    command += [origin, "--", str(paths), str(seed), str(load.pause_ms)]
     limit = load.seconds + 60
     ended = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     if ended.returncode != 0:

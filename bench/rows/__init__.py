@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bench.rows import gets, lists, memory, pull, push, upkeep
+from bench.rows import access, gets, lists, memory, pull, push, tls, upkeep
 from bench.stage import Bench
 from bench.table import Line
 
@@ -12,6 +12,10 @@ ROWS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "get-hot": gets.hot_tag,
     "rebuild": upkeep.rebuild,
     "get-beside-uploads": gets.beside_uploads,
+    "get-htpasswd": access.htpasswd,
+    "get-token": access.token,
+    "get-tls": tls.gets_over_tls,
+    "pull-tls": tls.pull_over_tls,
     "push-blob": push.blob,
     "push-images": push.images,
     "pull-blob": pull.blob,

@@ -38,32 +38,36 @@ def hot_tag(bench: Bench) -> list[Line]:
 def _gets(bench: Bench, work: str, name: str, paths: list[str]) -> Line:
     stage = bench.stage("tags", bench.scale.tags)
     file = write_paths(bench, name, paths)
-    each(stage, lambda server: _warm(server, file))
-    seeds = count(1)
-
-    def measure(server: Server) -> Figures:
-        return wrk.run(server.port, file, Load(_CONNECTIONS, bench.scale.seconds), seed=next(seeds))
-
-    results = stage.in_turn(bench.scale.rounds, measure)
-
-    def read(server: str, measured: Measured[Figures]) -> Reading:
-        runs = measured.samples
-        return Reading(
-            server,
-            value=middle(run.rate for run in runs),
-            p50_ms=middle(run.p50_ms for run in runs),
-            p99_ms=middle(run.p99_ms for run in runs),
-            cpu_seconds=measured.cpu_seconds,
-            cpu_each=1000 * measured.cpu_seconds / sum(run.requests for run in runs),
-            peak_bytes=measured.peak_bytes,
-        )
-
-    lines = readings(bench.registries, stage, results, read)
+    each(stage, lambda server: warm(server, file))
+    files = dict.fromkeys(stage.servers, file)
+    results = take_gets(stage, files, Load(_CONNECTIONS, bench.scale.seconds), bench.scale.rounds)
+    lines = readings(bench.registries, stage, results, read_gets)
     return Line(work, "/s", lines, target="10x", cpu_unit="1,000 GETs")
 
 
-def _warm(server: Server, paths: Path) -> None:
-    wrk.run(server.port, paths, Load(_CONNECTIONS, 1))
+def take_gets(stage: Stage, files: Mapping[str, Path], load: Load, rounds: int) -> dict[str, Measured[Figures]]:
+    """Let the servers answer GETs in turn, each those of its file."""
+    seeds = count(1)
+    return stage.in_turn(rounds, lambda server: wrk.run(server.origin, files[server.name], load, seed=next(seeds)))
+
+
+def read_gets(server: str, measured: Measured[Figures]) -> Reading:
+    """What GETs found: the rate, and what it cost."""
+    runs = measured.samples
+    return Reading(
+        server,
+        value=middle(run.rate for run in runs),
+        p50_ms=middle(run.p50_ms for run in runs),
+        p99_ms=middle(run.p99_ms for run in runs),
+        cpu_seconds=measured.cpu_seconds,
+        cpu_each=1000 * measured.cpu_seconds / sum(run.requests for run in runs),
+        peak_bytes=measured.peak_bytes,
+    )
+
+
+def warm(server: Server, paths: Path) -> None:
+    """Let it do for a second what will be measured."""
+    wrk.run(server.origin, paths, Load(_CONNECTIONS, 1))
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def beside_uploads(bench: Bench) -> list[Line]:
     problems: dict[str, str] = {}
     for round_ in range(bench.scale.rounds):
         stage = bench.stage(f"beside-{round_}", _SMALL)
-        each(stage, lambda server: _warm(server, paths))
+        each(stage, lambda server: warm(server, paths))
         found = stage.in_turn(1, lambda server: _round(bench, server, modes, paths), settle=True)
         for name, measured in found.items():
             before = results.get(name, Measured[_Round]())
@@ -113,13 +117,13 @@ def beside_uploads(bench: Bench) -> list[Line]:
 
 
 def _round(bench: Bench, server: Server, modes: list[_Mode], paths: Path) -> _Round:
-    alone = {mode.name: wrk.run(server.port, paths, mode.load) for mode in modes}
+    alone = {mode.name: wrk.run(server.origin, paths, mode.load) for mode in modes}
     pairs = {}
     for mode in modes:
         uploads = Uploads(server.port, _UPLOADS, bench.scale.large_bytes)
         try:
             uploads.wait_until_flowing()
-            beside = wrk.run(server.port, paths, mode.load)
+            beside = wrk.run(server.origin, paths, mode.load)
         finally:
             rate = uploads.end()
         pairs[mode.name] = _Pair(alone[mode.name], beside, rate)

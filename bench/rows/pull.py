@@ -2,6 +2,7 @@
 """Pulling one large blob, with nginx beside the registries serving the same file."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 from bench import pushes
@@ -19,27 +20,43 @@ def blob(bench: Bench) -> list[Line]:
     """Time and CPU of a pull; the blob was pushed just before, so it lies in memory for all."""
     stage = bench.stage("pushes")
     stream = Stream(bench.scale.large_bytes)
-    each(stage, lambda server: _push(server, stream))
+    each(stage, lambda server: push_large(server, stream))
     _start_nginx(stage, stream)
-    path = f"/v2/{_REPOSITORY}/blobs/{stream.digest}"
 
     def measure(server: Server) -> float:
-        with server.connect() as connection:
-            began = time.perf_counter()
-            connection.download(_file(stream) if server.program is NGINX else path)
-            return time.perf_counter() - began
+        return time_pull(server, _file(stream) if server.program is NGINX else find_path(stream))
 
     results = stage.in_turn(bench.scale.rounds, measure, settle=True)
-    lines = _lines(bench, stage, results)
+    programs = [*bench.registries, NGINX]
+    fast = readings(programs, stage, results, partial(read_speed, bench))
+    cheap = readings(programs, stage, results, partial(read_cost, bench))
+    lines = [
+        Line(f"pull one blob of {bench.scale.large_bytes / GIB:g} GiB", "GB/s", fast, target=">= nginx"),
+        Line("server CPU to pull it", "s/GB", cheap, target="<= nginx", higher_is_better=False),
+    ]
     if (nginx := stage.servers.pop(NGINX.name, None)) is not None:
         nginx.stop()
     return lines
 
 
-def _push(server: Server, stream: Stream) -> None:
+def push_large(server: Server, stream: Stream) -> None:
+    """Push it, and pull it once, so that it lies in memory."""
     with server.connect() as connection:
         pushes.push_stream(connection, _REPOSITORY, stream)
-        connection.download(f"/v2/{_REPOSITORY}/blobs/{stream.digest}")
+        connection.download(find_path(stream))
+
+
+def find_path(stream: Stream) -> str:
+    """Where a registry has the blob that was pushed."""
+    return f"/v2/{_REPOSITORY}/blobs/{stream.digest}"
+
+
+def time_pull(server: Server, path: str) -> float:
+    """The seconds that a pull takes, without those of connecting."""
+    with server.connect() as connection:
+        began = time.perf_counter()
+        connection.download(path)
+        return time.perf_counter() - began
 
 
 def _file(stream: Stream) -> str:
@@ -55,26 +72,17 @@ def _start_nginx(stage: Stage, stream: Stream) -> None:
         stage.fail(NGINX.name, BenchError("no registry has the file that it should serve"))
 
 
-def _lines(bench: Bench, stage: Stage, results: dict[str, Measured[float]]) -> list[Line]:
-    size = bench.scale.large_bytes
+def read_speed(bench: Bench, server: str, measured: Measured[float]) -> Reading:
+    """How fast the large blob was pulled."""
+    return Reading(
+        server,
+        value=bench.scale.large_bytes / 1e9 / middle(measured.samples),
+        p50_ms=1e3 * middle(measured.samples),
+        cpu_seconds=measured.cpu_seconds,
+        peak_bytes=measured.peak_bytes,
+    )
 
-    def speed(server: str, measured: Measured[float]) -> Reading:
-        return Reading(
-            server,
-            value=size / 1e9 / middle(measured.samples),
-            p50_ms=1e3 * middle(measured.samples),
-            cpu_seconds=measured.cpu_seconds,
-            peak_bytes=measured.peak_bytes,
-        )
 
-    def cost(server: str, measured: Measured[float]) -> Reading:
-        return Reading(server, value=measured.cpu_seconds / (len(measured.samples) * size / 1e9))
-
-    programs = [*bench.registries, NGINX]
-    work = f"pull one blob of {size / GIB:g} GiB"
-    fast = readings(programs, stage, results, speed)
-    cheap = readings(programs, stage, results, cost)
-    return [
-        Line(work, "GB/s", fast, target=">= nginx"),
-        Line("server CPU to pull it", "s/GB", cheap, target="<= nginx", higher_is_better=False),
-    ]
+def read_cost(bench: Bench, server: str, measured: Measured[float]) -> Reading:
+    """What pulling it cost the server."""
+    return Reading(server, value=measured.cpu_seconds / (len(measured.samples) * bench.scale.large_bytes / 1e9))

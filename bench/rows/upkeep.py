@@ -75,7 +75,7 @@ def _measure(bench: Bench, count: int, *, enabled: bool) -> tuple[float, float]:
     done = 0.0
     try:
         while time.monotonic() < until and not done:
-            figures.append(wrk.run(server.port, paths, _LOAD, seed=len(figures) + 1).p99_ms)
+            figures.append(wrk.run(server.origin, paths, _LOAD, seed=len(figures) + 1).p99_ms)
             if litter and litter.isdisjoint(_digests(blobs)):
                 done = time.monotonic() - began
     finally:

@@ -220,12 +220,20 @@ def test_arguments_that_make_no_sense_are_refused(arguments: list[str]) -> None:
 @pytest.mark.skipif(
     not (shutil.which("docker-registry") and shutil.which("wrk")), reason="apt-get install docker-registry wrk"
 )
-def test_a_short_run_measures_the_peer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run over the reference registry gives figures for a row of wrk and a row of pushes, and leaves nothing."""
-    arguments = ["--short", "--rows", "get-hot,push-blob", "--only", "docker-registry", "--dir", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("registry", "row"),
+    [
+        ("docker-registry", "get-hot,push-blob"),
+        ("docker-registry", "get-htpasswd,get-token,get-tls,pull-tls"),
+        ("entrepot", "get-token,pull-tls"),
+    ],
+)
+def test_a_short_run_measures(registry: str, row: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run over one registry gives figures for rows of wrk, pushes and pulls, and leaves nothing."""
+    arguments = ["--short", "--rows", row, "--only", registry, "--dir", str(tmp_path)]
     assert command.main(arguments) == 0
     drawn = capsys.readouterr().out
-    assert "docker-registry" in drawn
+    assert registry in drawn
     assert "not measured" not in drawn
     assert list(tmp_path.iterdir()) == []
 

@@ -79,7 +79,7 @@ class AccountGate:
         who = self._recall_name(approach)
         if who is None:
             return None
-        key = (who, approach.address, need)
+        key = (who, approach.address, need.kind, need.name, need.actions)
         admission = self._memo.find(key, book.version, self._now())
         if admission is None:
             visitor = self._recall_visitor(approach)

@@ -2,12 +2,14 @@
 """Decisions that were made a moment ago, for the hot path."""
 
 from entrepot.auth.gate import Admission
-from entrepot.oci.access import Access
 
 MOST = 8192
 """Decisions remembered by one worker at most; the oldest goes first."""
 
-_Key = tuple[str, str, Access]
+Key = tuple[str, str, str, str, frozenset[str]]
+"""Who came, from which address, and kind, name and actions of the need: plain values, since ``Access`` would be hashed
+and compared in Python.
+"""
 
 
 class Memo:
@@ -15,16 +17,16 @@ class Memo:
 
     def __init__(self) -> None:
         self._version = -1
-        self._made: dict[_Key, tuple[float, Admission]] = {}
+        self._made: dict[Key, tuple[float, Admission]] = {}
 
-    def find(self, key: _Key, version: int, now: float) -> Admission | None:
+    def find(self, key: Key, version: int, now: float) -> Admission | None:
         """What was decided for who came, from which address, with which need, where it still holds at ``now``."""
         if version != self._version:
             return None
         made = self._made.get(key)
         return made[1] if made is not None and now < made[0] else None
 
-    def add(self, key: _Key, version: int, until: float, admission: Admission) -> None:
+    def add(self, key: Key, version: int, until: float, admission: Admission) -> None:
         """It holds until ``until``, in Unix seconds, or until the next version."""
         if version != self._version:
             self._made.clear()

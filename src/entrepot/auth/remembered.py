@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 MOST = 10_000
@@ -29,28 +30,39 @@ class Remembered(Generic[Found]):
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._key = secrets.token_bytes(32)
+        self._unnamed = blake2b(key=secrets.token_bytes(32), digest_size=32)
         self._now = now
         self._found: OrderedDict[bytes, tuple[float, Found]] = OrderedDict()
 
     def name(self, *parts: str) -> bytes:
-        """Under which something about ``parts`` is remembered."""
-        return digest(self._key, *parts)
+        """Under which something about ``parts`` is remembered. No two sequences give the same input; on the hot path
+        this is most of what a gate costs, and BLAKE2 takes half as long as HMAC.
+        """
+        hashed = self._unnamed.copy()
+        for part in parts:
+            encoded = part.encode("utf-8", "surrogatepass")
+            hashed.update(b"%d:" % len(encoded))
+            hashed.update(encoded)
+        return hashed.digest()
 
     def holds(self, name: bytes) -> bool:
         """Whether anything was found out."""
-        entry = self._found.get(name)
-        if entry is None:
-            return False
-        if entry[0] <= self._now():
-            del self._found[name]
-            return False
-        self._found.move_to_end(name)
-        return True
+        return self._look(name) is not None
 
     def find(self, name: bytes) -> Found | None:
         """What was found out, or None."""
-        return self._found[name][1] if self.holds(name) else None
+        entry = self._look(name)
+        return None if entry is None else entry[1]
+
+    def _look(self, name: bytes) -> tuple[float, Found] | None:
+        entry = self._found.get(name)
+        if entry is None:
+            return None
+        if entry[0] <= self._now():
+            del self._found[name]
+            return None
+        self._found.move_to_end(name)
+        return entry
 
     def add(self, name: bytes, found: Found, until: float) -> None:
         """Remember it until then."""

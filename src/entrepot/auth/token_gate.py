@@ -63,20 +63,19 @@ class TokenGate:
         self._seen = Remembered[_Seen](now)
 
     def recall(self, approach: Approach, need: Access) -> Admission | None:
-        return self._recall(approach, (need,))
+        seen = self._recall(approach)
+        return seen.admission if seen is not None and _allows(seen.token, need) else None
 
-    def _recall(self, approach: Approach, needs: Sequence[Access]) -> Admission | None:
+    def _recall(self, approach: Approach) -> _Seen | None:
         if not approach.authorization or not self._trust.is_fresh():
             return None
         seen = self._seen.find(self._seen.name(approach.authorization))
-        if seen is None or seen.trust is not self._trust.content:
-            return None
-        return seen.admission if all(_allows(seen.token, need) for need in needs) else None
+        return seen if seen is not None and seen.trust is self._trust.content else None
 
     async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
-        known = self._recall(approach, needs)
-        if known is not None:
-            return known
+        known = self._recall(approach)
+        if known is not None and all(_allows(known.token, need) for need in needs):
+            return known.admission
         credentials = parse_credentials(approach.authorization)
         if not isinstance(credentials, Bearer):
             why = credentials.reason if isinstance(credentials, Unusable) else None
