@@ -21,9 +21,10 @@ class OpenUpload:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Approach:
-    """How a request comes.
+    """How a request comes. Nobody changes it; it is not frozen, as one is made for each request, and that would take
+    four times as long.
 
     ``authorization``: the header as sent, None where there is none; a header that came twice is "" (refused).
     ``address``: of the client, as far as it can be believed. ``origin``: scheme and host under which the client sees

@@ -63,9 +63,10 @@ class Said:
     forwarded: Mapping[bytes, str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
-    """What is believed of a request.
+    """What is believed of a request. Nobody changes it; it is not frozen, as one is made for each request, and that
+    would take three times as long.
 
     ``address``: of the client, "" where nobody knows. ``port``: of it, 0 where a proxy tells of it. ``scheme``,
     ``host`` and ``prefix``: how the client reaches us; ``prefix`` is what a proxy strips, as in ``/registry``.
