@@ -171,7 +171,10 @@ async def test_memory_holds_no_passwords(house: House) -> None:
     for way in ways:
         await house.gate.admit(way, [APP])
         assert house.gate.recall(way, APP) is not None
-    assert [key[0] for key in house.gate._memo._made] == [f"Bearer {token}"]
+    assert [key[0] for key in house.gate._memo._made] == ["account alice", "proxy alice", f"Bearer {token}"]
+    with pytest.raises(Unauthorized):
+        await house.gate.admit(come(basic("alice", "wrong")), [APP])
+    assert house.gate.recall(come(basic("alice", "wrong")), APP) is None
 
 
 async def test_a_lock_during_the_hashing_counts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

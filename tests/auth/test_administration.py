@@ -106,6 +106,7 @@ async def test_own_password(office: Office) -> None:
     for name, old in (("ann", "wrong"), ("ci", PASSWORD), ("nobody", PASSWORD), ("", "")):
         with pytest.raises(Denied):
             await users.change_password(name, old, "another password", ROOT)
+    assert office.told[2:] == [("root", "192.0.2.1", "user ann: password not changed, the old one given was wrong")]
     with pytest.raises(RequestInvalid, match="the old one"):
         await users.change_password("ann", PASSWORD, PASSWORD, ROOT)
     with pytest.raises(RequestInvalid, match="8 to 1024"):

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -248,7 +248,7 @@ def test_stopping_between_generations(server: Server, files: PairFiles) -> None:
 
 def test_storage_in_memory(start_server: StartServer, files: PairFiles) -> None:
     """It would go with its worker: so a changed certificate waits for a restart there, and the start says so."""
-    storage = {"storage": {"filesystem": None, "inmemory": {}, "delete": None}}
+    storage: dict[str, Any] = {"storage": {"filesystem": None, "inmemory": {}, "delete": None}}
     server = start_server({**files.config, **storage}, ca=files.ca, workers=1)
     assert "a changed certificate is served after a restart" in server.log()
     assert server.client().get("/v2/").status_code == 200

@@ -57,7 +57,7 @@ def test_it_finds_nothing_with_accounts(start_server: StartServer, tmp_path_fact
     client = server.client()
     client.auth = ROOT
     assert client.delete("/api/v1/users/admin").status_code == 200, "else the one who asks could be removed"
-    known = ("--header", f"Authorization: {basic(*ROOT)}", "--exclude-checks", "ignored_auth")
+    known = ("--header", f"Authorization: {basic(*ROOT)}")
     options = (*known, "--exclude-path", SLOWED)
     _assert_nothing_is_found(server, client, options, tmp_path_factory.mktemp("schemathesis"))
     assert client.get("/api/v1/account").json()["roles"] == ["administrators", "anonymous", "everyone"]

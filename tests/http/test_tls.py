@@ -115,8 +115,10 @@ def test_a_push(secure: Server) -> None:
 def test_a_refused_body(
     secure: Server, pair: PairFiles, version: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """It is answered in the registry's JSON over both versions, also where the client first asks whether to send it."""
-    (tmp_path / "body").write_bytes(b"x" * 20_000_000)
+    """It is answered in the registry's JSON over both versions, also where the client first asks whether to send it; of
+    a body that is longer than what is read of it (8 MiB) the end may be a broken stream to a client of HTTP/2.
+    """
+    (tmp_path / "body").write_bytes(b"x" * 5_000_000)
     put: list[str | Path] = [version, "-X", "PUT", "-T", tmp_path / "body", *options]
     said = curl(*put, f"{secure.url}/v2/tls/UPPER/manifests/x", ca=pair.ca)
     assert json.loads(said)["errors"][0]["code"] == "NAME_INVALID"

@@ -67,8 +67,7 @@ def find_token_service(gate: Gate) -> TokenService | None:
 
 
 async def _prepare_seals(index: Index) -> None:
-    if await index.kept.get(SECRET) is None:
-        await index.kept.keep(SECRET, secrets.token_hex(32))
+    await index.kept.agree(SECRET, secrets.token_hex(32))
 
 
 def _open_seals(index: Index) -> Seals:

@@ -10,6 +10,7 @@ from entrepot.app.gates import find_proxyheader, find_token_service, open_gate
 from entrepot.app.jobs import do_jobs
 from entrepot.app.opening import is_filesystem, open_place
 from entrepot.app.shared import Shared
+from entrepot.auth.account_gate import AccountGate
 from entrepot.auth.administration import join_administration
 from entrepot.auth.audit import AuditTrail, write_audit
 from entrepot.auth.gate import Gate
@@ -81,8 +82,8 @@ def _join_parts(
     doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
     tokens = find_token_service(gate)
     administration = (
-        join_administration(index.directory, settings.auth, trail.changed)
-        if isinstance(settings.auth, AccountsSettings)
+        join_administration(index.directory, settings.auth, trail.changed, gate.guard)
+        if isinstance(settings.auth, AccountsSettings) and isinstance(gate, AccountGate)
         else None
     )
     return doors, Parts(

@@ -16,6 +16,7 @@ from entrepot.auth.bearers import GRACE, Bearers
 from entrepot.auth.challenges import Fault, build_realm, challenge_basic, challenge_bearer, refuse
 from entrepot.auth.credentials import Basic, Bearer, Unusable, parse_credentials
 from entrepot.auth.gate import Admission, Approach
+from entrepot.auth.guard import Guard
 from entrepot.auth.issuing import AccessToken, InvalidToken
 from entrepot.auth.logins import LoginRefused, Logins
 from entrepot.auth.memo import Memo
@@ -61,6 +62,11 @@ class AccountGate:
         self._memo = Memo()
 
     @property
+    def guard(self) -> Guard:
+        """What checks passwords here."""
+        return self._logins.guard
+
+    @property
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """See :class:`entrepot.auth.gate.Gate`."""
         return (self._uses.write_on,)
@@ -70,14 +76,17 @@ class AccountGate:
         book = self._book
         if not book.fresh or approach.upload is not None:
             return None
-        admission = self._memo.find(approach, need, book.version, self._now())
+        who = self._recall_name(approach)
+        if who is None:
+            return None
+        key = (who, approach.address, need.kind, need.name, need.actions)
+        admission = self._memo.find(key, book.version, self._now())
         if admission is None:
             visitor = self._recall_visitor(approach)
             admission = None if visitor is None else self._let_in(visitor, approach, (need,), book.policy)
             if visitor is None or admission is None:
                 return None
-            if not _holds_password(approach):
-                self._memo.add(approach, need, book.version, visitor.until, admission)
+            self._memo.add(key, book.version, visitor.until, admission)
         if admission.actor:
             self._uses.note(admission.actor)
         return admission
@@ -112,6 +121,21 @@ class AccountGate:
         name = visitor.person.name
         sight = policy.find_sight(visitor.person, approach.address)
         return Admission(name, sight, allows, "; ".join(dict.fromkeys(rules)), owner=name)
+
+    def _recall_name(self, approach: Approach) -> str | None:
+        """Under which decisions are remembered; None: not known without waiting. Tokens may stay in memory until they
+        expire, passwords may not: they are looked at anew each time.
+        """
+        header = approach.authorization
+        if approach.signed_in:
+            return f"proxy {approach.signed_in}"
+        if header is None:
+            return "nobody"
+        if header[:7].lower() == "bearer ":
+            return header
+        sent = parse_credentials(header)
+        known = self._logins.recall(sent) if isinstance(sent, Basic) else None
+        return None if known is None else f"account {known.name}"
 
     def _recall_visitor(self, approach: Approach) -> Visitor | None:
         """From memory; None: not known without waiting, or refused."""
@@ -191,9 +215,3 @@ class AccountGate:
             return refuse(challenge_basic(self._settings.service), detail)
         realm = self._settings.realm or build_realm(approach.origin, approach.base + TOKEN_PATH)
         return refuse(challenge_bearer(realm, self._settings.service, needs, fault), detail)
-
-
-def _holds_password(approach: Approach) -> bool:
-    """Whether it may: passwords do not stay in memory, tokens may until they expire."""
-    header = approach.authorization
-    return header is not None and header[:7].lower() != "bearer "

@@ -36,11 +36,13 @@ class Administration:
         return holders
 
 
-def join_administration(directory: Directory, settings: AccountsSettings, tell: Tell) -> Administration:
-    """``tell`` hears of each change."""
+def join_administration(
+    directory: Directory, settings: AccountsSettings, tell: Tell, guard: Guard | None = None
+) -> Administration:
+    """``tell`` hears of each change. ``guard``: of the worker's gate; None where nobody signs in, as for a command."""
     rules = Rules(directory, tell)
     return Administration(
-        users=Users(directory, Guard(verify_password, DUMMY), tell),
+        users=Users(directory, guard or Guard(verify_password, DUMMY), tell),
         robots=Robots(directory, rules, tell),
         roles=Roles(directory, tell),
         rules=rules,

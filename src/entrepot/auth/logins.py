@@ -37,6 +37,11 @@ class Logins:
         self._audit = audit
         self._now = now
 
+    @property
+    def guard(self) -> Guard:
+        """For whoever checks passwords in this worker besides: hashing is bounded, and failures count, together."""
+        return self._guard
+
     def recall(self, sent: Basic) -> Account | None:
         """Whose they are, where that is known without hashing and the account may be used; else None. As true as the
         book is fresh.

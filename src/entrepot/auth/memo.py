@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decisions that were made a moment ago, for the hot path."""
 
-from entrepot.auth.gate import Admission, Approach
-from entrepot.oci.access import Access
+from entrepot.auth.gate import Admission
 
 MOST = 8192
 """Decisions remembered by one worker at most; the oldest goes first."""
 
-_Key = tuple[str | None, str, str, str, str, frozenset[str]]
-"""Of plain values: ``Access`` would be hashed and compared in Python."""
+Key = tuple[str, str, str, str, frozenset[str]]
+"""Who came, from which address, and kind, name and actions of the need: plain values, since ``Access`` would be hashed
+and compared in Python.
+"""
 
 
 class Memo:
@@ -16,24 +17,20 @@ class Memo:
 
     def __init__(self) -> None:
         self._version = -1
-        self._made: dict[_Key, tuple[float, Admission]] = {}
+        self._made: dict[Key, tuple[float, Admission]] = {}
 
-    def find(self, approach: Approach, need: Access, version: int, now: float) -> Admission | None:
-        """What was decided for the same credentials, address and need, where it still holds at ``now``."""
+    def find(self, key: Key, version: int, now: float) -> Admission | None:
+        """What was decided for who came, from which address, with which need, where it still holds at ``now``."""
         if version != self._version:
             return None
-        made = self._made.get(_name(approach, need))
+        made = self._made.get(key)
         return made[1] if made is not None and now < made[0] else None
 
-    def add(self, approach: Approach, need: Access, version: int, until: float, admission: Admission) -> None:
+    def add(self, key: Key, version: int, until: float, admission: Admission) -> None:
         """It holds until ``until``, in Unix seconds, or until the next version."""
         if version != self._version:
             self._made.clear()
             self._version = version
         elif len(self._made) >= MOST:
             del self._made[next(iter(self._made))]
-        self._made[_name(approach, need)] = until, admission
-
-
-def _name(approach: Approach, need: Access) -> _Key:
-    return approach.authorization, approach.signed_in, approach.address, need.kind, need.name, need.actions
+        self._made[key] = until, admission

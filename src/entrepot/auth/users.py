@@ -64,6 +64,7 @@ class Users:
         if account is None or account.kind != "user" or not account.secret:
             raise Denied("you have no password here; a robot's token is renewed by an administrator")
         if not await self._guard.check(name, old, account.secret, caller.address):
+            self.accounts.tell(name, "password not changed, the old one given was wrong", caller)
             raise Denied("the old password is wrong")
         if new == old:
             raise RequestInvalid("the new password is the old one")

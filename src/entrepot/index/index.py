@@ -15,7 +15,7 @@ from entrepot.index.changes import Changes
 from entrepot.index.completeness import Completeness
 from entrepot.index.deeds import Witness
 from entrepot.index.directory import Directory
-from entrepot.index.engine import Engine
+from entrepot.index.engine import Engine, Transaction
 from entrepot.index.explanation import Explanations
 from entrepot.index.forecast import Forecasts
 from entrepot.index.garbage import Garbage
@@ -64,6 +64,18 @@ class Kept:
     async def keep(self, key: str, value: str) -> None:
         """Keep ``value``; durable on return."""
         await self._engine.write(lambda tx: tx.execute(self._set, {"key": key, "value": value}))
+
+    async def agree(self, key: str, value: str) -> str:
+        """Keep ``value`` unless another is kept already; returns what is kept. Of several at once all get the same."""
+
+        def keep_first(tx: Transaction) -> str:
+            row = tx.one(self._get, {"a_key": key})
+            if row is not None:
+                return str(row[0])
+            tx.execute(self._set, {"key": key, "value": value})
+            return value
+
+        return await self._engine.write(keep_first)
 
     async def drop(self, key: str) -> None:
         """Keep nothing under ``key``."""
