@@ -61,9 +61,10 @@ class Explainer:
         return Explanation(allowed=False, reasons=tuple(_find_reasons(rules, person, access, missing, address)))
 
     async def find_standing(self, name: str) -> Standing:
-        """Of who has signed in as ``name``. Raises ``Unavailable``."""
-        account = await self._directory.account(name)
-        person = Person.signed_in(name) if account is None else Person.of(account)
+        """Of who has signed in as ``name``; "" has a token that was given to nobody. Raises ``Unavailable``."""
+        account = await self._directory.account(name) if name else None
+        stranger = Person.signed_in(name) if name else NOBODY
+        person = stranger if account is None else Person.of(account)
         rules = tuple(rule for rule in await self._directory.rules() if rule.subject in person.subjects)
         roles = sorted(of.removeprefix("role:") for of in person.subjects if of.startswith("role:"))
         return Standing(name, account, tuple(roles), rules)
