@@ -123,7 +123,7 @@ async def test_memory_says_what_asking_says(house: House) -> None:
                     asked.owner,
                 )
             assert asked.allows(need) == asked.rule
-    assert let_in == 20
+    assert let_in == 19
 
 
 async def test_memory_ends_with_what_was_read(house: House) -> None:
@@ -243,6 +243,17 @@ async def test_whom_a_proxy_has_signed_in(house: House) -> None:
     with pytest.raises(Denied, match="locked"):
         await house.gate.admit(come(signed_in="alice"), [repository("public/x")])
     assert house.gate.recall(come(signed_in="alice"), repository("public/x")) is None
+
+
+async def test_a_robot_is_nobody_whom_a_proxy_signs_in(house: House) -> None:
+    """Names of people are given elsewhere; one that is a robot's gets none of what the robot may do."""
+    await house.index.directory.add_account(
+        Account("ci", "robot", "sha256:x", created_at=1.0, roles=("administrators",))
+    )
+    with pytest.raises(Denied, match="robot"):
+        await house.gate.admit(come(signed_in="ci"), [APP])
+    assert house.gate.recall(come(signed_in="ci"), APP) is None
+    assert (await house.gate.admit(come(signed_in="guest"), [])).actor == "guest"
 
 
 async def test_tokens_of_guests(house: House) -> None:

@@ -27,7 +27,7 @@ from entrepot.auth.settings import TOKEN_PATH, AccountsSettings
 from entrepot.auth.token_service import TokenService
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
-from entrepot.oci.access import Access
+from entrepot.oci.access import CATALOG, CATALOG_SEARCH, Access
 from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 
 _Scheme = Literal["bearer", "basic"]
@@ -83,6 +83,8 @@ class AccountGate:
         admission = self._memo.find(key, book.version, self._now())
         if admission is None:
             visitor = self._recall_visitor(approach)
+            if visitor is STRANGER and _has_to_say_who(approach, (need,)):
+                return None
             admission = None if visitor is None else self._let_in(visitor, approach, (need,), book.policy)
             if visitor is None or admission is None:
                 return None
@@ -94,7 +96,7 @@ class AccountGate:
     async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
         """See :class:`entrepot.auth.gate.Gate`."""
         visitor = await self._find_visitor(approach, needs)
-        if visitor is STRANGER and not needs:
+        if visitor is STRANGER and _has_to_say_who(approach, needs):
             raise self._ask(approach, needs)
         policy = await self._book.refresh()  # only now: hashing may have taken seconds
         admission = self._let_in(visitor, approach, needs, policy)
@@ -215,3 +217,12 @@ class AccountGate:
             return refuse(challenge_basic(self._settings.service), detail)
         realm = self._settings.realm or build_realm(approach.origin, approach.base + TOKEN_PATH)
         return refuse(challenge_bearer(realm, self._settings.service, needs, fault), detail)
+
+
+def _has_to_say_who(approach: Approach, needs: Sequence[Access]) -> bool:
+    """Clients ask without credentials first, also those who have some. Where that is answered with what everybody sees,
+    they never see more: so catalog and search ask who it is, but not the JSON API's lists. A token given to nobody will
+    do, and docker's empty name and password where it searches for who has not logged in.
+    """
+    listing = CATALOG_SEARCH in needs or (CATALOG in needs and not approach.basic_only)
+    return not needs or (listing and approach.authorization is None)
