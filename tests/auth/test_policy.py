@@ -138,6 +138,25 @@ def test_what_of_it_is_permitted(person: Person, scope: str, address: str, expec
     assert permitted == frozenset(expected.split(",")) - {""}
 
 
+def test_invented_actions_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only actions that there are get decided on, however many words a client invents."""
+    policy = Policy(rules("role:anonymous public/** pull"))
+    asked: list[Access] = []
+    plain = policy.find_rule
+
+    def note(person: Person, access: Access, address: str) -> str | None:
+        asked.append(access)
+        return plain(person, access, address)
+
+    monkeypatch.setattr(Policy, "find_rule", lambda _, person, access, address: note(person, access, address))
+    invented = frozenset(f"a{number}" for number in range(1000))
+    for kind, name in (("repository", "public/app"), ("registry", "catalog"), ("registry", "x"), ("plugin", "x")):
+        assert policy.find_permitted(NOBODY, Access(kind, name, invented), INSIDE) == frozenset()
+    assert asked == []
+    assert policy.find_permitted(NOBODY, Access("repository", "public/app", invented | {"pull"}), INSIDE) == {"pull"}
+    assert [access.actions for access in asked] == [{"pull"}]
+
+
 def test_nobody_may_do_anything_without_rules() -> None:
     """Deny by default, but to administrators."""
     nothing = Policy(())

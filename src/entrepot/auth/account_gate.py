@@ -88,7 +88,8 @@ class AccountGate:
             admission = None if visitor is None else self._let_in(visitor, approach, (need,), book.policy)
             if visitor is None or admission is None:
                 return None
-            self._memo.add(key, book.version, visitor.until, admission)
+            size = 0 if visitor.token is None else len(approach.authorization or "")
+            self._memo.add(key, book.version, visitor.until, admission, size)
         if admission.actor:
             self._uses.note(admission.actor)
         return admission
@@ -124,9 +125,9 @@ class AccountGate:
         sight = policy.find_sight(visitor.person, approach.address)
         return Admission(name, sight, allows, "; ".join(dict.fromkeys(rules)), owner=name)
 
-    def _recall_name(self, approach: Approach) -> str | None:
-        """Under which decisions are remembered; None: not known without waiting. Tokens may stay in memory until they
-        expire, passwords may not: they are looked at anew each time.
+    def _recall_name(self, approach: Approach) -> str | bytes | None:
+        """Under which decisions are remembered; None: not known without waiting. Of a token it is a hash, since tokens
+        are long and anybody can have many; passwords are looked at anew each time.
         """
         header = approach.authorization
         if approach.signed_in:
@@ -134,7 +135,7 @@ class AccountGate:
         if header is None:
             return "nobody"
         if header[:7].lower() == "bearer ":
-            return header
+            return self._bearers.name(header)
         sent = parse_credentials(header)
         known = self._logins.recall(sent) if isinstance(sent, Basic) else None
         return None if known is None else f"account {known.name}"

@@ -89,7 +89,7 @@ class Policy:
     def find_permitted(self, person: Person, access: Access, address: str) -> frozenset[str]:
         """The actions of ``access`` that are allowed. Of ``*`` those of the three, and ``*`` itself with all three."""
         every = access.kind == REPOSITORY and "*" in access.actions
-        single = access.actions | EVERY_ACTION if every else access.actions
+        single = (access.actions | EVERY_ACTION if every else access.actions) & _known_actions(access)
         return frozenset(
             action
             for action in single
