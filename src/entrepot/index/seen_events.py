@@ -28,8 +28,8 @@ WINDOWS = 5
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """``events`` that are seen, of those behind the position that was asked for. ``until``: where to go on; at the end of
-    the feed that of the last event that was seen, so that it tells nothing of others, else that of the last one that
+    """``events`` that are seen, of those behind the position that was asked for. ``until``: where to go on; at the end
+    of the feed that of the last event that was seen, so that it tells nothing of others, else that of the last one that
     was looked at: more may follow where no event was seen. ``first``: of the first one that was looked at, None where
     there was none.
     """
