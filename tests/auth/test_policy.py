@@ -163,7 +163,7 @@ def test_nobody_may_do_anything_without_rules() -> None:
     for person in (NOBODY, HANS, ANN, CI):
         for scope in ("repository:a:pull", "registry:catalog:*", "registry:administration:*"):
             assert nothing.find_rule(person, Access.parse(scope), INSIDE) is None
-        assert nothing.find_sight(person, INSIDE) == NOTHING
+        assert nothing.find_sight(person, INSIDE).patterns == NOTHING.patterns
     assert nothing.find_rule(ROOT, ADMINISTRATION, INSIDE) == "role administrators"
     assert nothing.find_sight(ROOT, INSIDE) == EVERYTHING
 
@@ -190,12 +190,15 @@ def test_sight() -> None:
     policy = Policy(
         rules("role:anonymous public/** pull", "user:ann a pull,push 10.0.0.0/8", "user:ann b push", "user:ben ** pull")
     )
-    assert policy.find_sight(NOBODY, INSIDE) == Sight(frozenset({1}))
+    assert policy.find_sight(NOBODY, INSIDE) == Sight(frozenset({1}), actors=False)
     assert policy.find_sight(ANN, OUTSIDE) == Sight(frozenset({1}))
     assert policy.find_sight(ANN, INSIDE) == Sight(frozenset({1, 2}))
     assert policy.find_sight(BEN, INSIDE) == EVERY_REPOSITORY
     assert policy.find_sight(ROOT, INSIDE) == EVERYTHING
     assert EVERY_REPOSITORY != EVERYTHING
+    everybody = Policy(rules("role:anonymous ** pull"))
+    assert everybody.find_sight(NOBODY, INSIDE) == Sight(None, actors=False)
+    assert everybody.find_sight(ANN, INSIDE) == EVERY_REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -270,4 +273,4 @@ def test_more_decisions_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(20):
         assert policy.find_rule(NOBODY, Access.parse(f"repository:a/{number}:pull"), INSIDE) is not None
         assert policy.find_rule(NOBODY, Access.parse(f"repository:b/{number}:pull"), INSIDE) is None
-        assert policy.find_sight(NOBODY, f"10.0.0.{number}") == Sight(frozenset({1}))
+        assert policy.find_sight(NOBODY, f"10.0.0.{number}") == Sight(frozenset({1}), actors=False)

@@ -241,6 +241,12 @@ async def test_an_expired_token_finishes_its_upload(bench: Bench) -> None:
     assert "invalid_token" in await bench.refusal(token, TO_PUSH, upload=mine)
 
 
+@pytest.mark.parametrize(("subject", "shown"), [("", False), ("ann", True)])
+async def test_nobody_sees_no_names(bench: Bench, subject: str, *, shown: bool) -> None:
+    """Who did something is shown to whom the token names."""
+    assert (await bench.admit(bench.forge.token(TO_ALL, sub=subject), TO_PUSH)).sight.actors is shown
+
+
 async def test_uploads_of_nobody_have_no_seal(bench: Bench) -> None:
     """A token without ``sub`` owns nothing that it could finish later."""
     token = bench.forge.token(TO_ALL, sub="")

@@ -21,7 +21,7 @@ from entrepot.auth.settings import TokenSettings
 from entrepot.auth.tokens import LEEWAY, Token, TokenInvalid, TokenReader
 from entrepot.auth.trust import NOBODY, Trust, read_trust
 from entrepot.auth.watched import FileBroken, Watched
-from entrepot.index.sight import EVERY_REPOSITORY
+from entrepot.index.sight import Sight
 from entrepot.oci.access import ADMINISTRATION, Access
 from entrepot.oci.errors import Denied, Unauthorized, Unavailable
 from entrepot.telemetry.logs import Logger
@@ -93,9 +93,8 @@ class TokenGate:
             if ADMINISTRATION in needs:
                 raise Denied("tokens of another issuer do not administer this registry")
             raise self._refusal(approach, needs, "the token does not allow this", "insufficient_scope")
-        admission = Admission(
-            token.subject, EVERY_REPOSITORY, allows=partial(_find_rule, token), rule=RULE, owner=token.subject
-        )
+        sight = Sight(None, actors=bool(token.subject))
+        admission = Admission(token.subject, sight, allows=partial(_find_rule, token), rule=RULE, owner=token.subject)
         header = approach.authorization
         if header and len(header) <= LONGEST:
             until = token.expires + LEEWAY
