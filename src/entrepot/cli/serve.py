@@ -40,7 +40,7 @@ def serve(config: Path | None, workers: int | None) -> None:
                 server.log.warning(warning)
             settle_index(server)
             count = _count_workers(loaded.settings, workers)
-            workforce = prepare_workers(server, count)
+            workforce = prepare_workers(server, count, loaded.config_path)
             click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
             status = supervise(server, workforce)
     except ConfigurationError as error:

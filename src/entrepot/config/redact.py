@@ -39,8 +39,8 @@ def printable(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped. Nothing is
-    shown of a text with a PEM block in it.
+    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped, a PEM
+    file's text hidden as a whole.
     """
     if PEM in text:
         return HIDDEN
