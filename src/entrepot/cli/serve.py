@@ -41,7 +41,8 @@ def serve(config: Path | None, workers: int | None) -> None:
             settle_index(server)
             count = _count_workers(loaded.settings, workers)
             workforce = prepare_workers(server, count, loaded.config_path)
-            click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
+            begun = replace(loaded, settings=server.settings)
+            click.echo(greet(begun, _port(listener), count, workforce.names), err=True)
             status = supervise(server, workforce)
     except ConfigurationError as error:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error
