@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from entrepot.config.kinds import Unfit, UnfitEntry
+from entrepot.config.kinds import Unfit, UnfitEntry, UnfitSecret
 from entrepot.config.mistakes import Mistake, Unknown
 from entrepot.config.nodes import DEFAULT, Listing, Node, Origin, Scalar, Table, is_null
 from entrepot.config.redact import described, flow, nature, shown, veiled
@@ -148,6 +148,9 @@ def _read(node: Node, key: Key, path: str, checked: Checked) -> None:
         value = key.kind.read(node)
     except UnfitEntry as unfit:
         checked.mistakes.append(Mistake(unfit.node.origin, f"{path}.{unfit.name}", unfit.found, unfit.allowed))
+        return
+    except UnfitSecret as unfit:
+        checked.mistakes.append(Mistake(unfit.node.origin, path, unfit.found, unfit.allowed))
         return
     except Unfit as unfit:
         # In maps of open names (headers, options) a misplaced value may be a secret too.

@@ -27,6 +27,14 @@ class Unfit(Exception):
         self.allowed = allowed
 
 
+class UnfitSecret(Unfit):
+    """The value may be a secret in the wrong place; ``found`` is fit to be printed, it is not."""
+
+    def __init__(self, node: Node, allowed: str, found: str) -> None:
+        super().__init__(node, allowed)
+        self.found = found
+
+
 class UnfitEntry(Unfit):
     """One entry of a map of open names; ``name`` and ``found`` are fit to be printed."""
 
@@ -72,6 +80,8 @@ def textual(name: str, allowed: str, convert: Callable[[str], object]) -> Kind:
     def read(node: Node) -> object:
         try:
             return convert(_scalar(node, f"allowed: {allowed}").text)
+        except values.Concealed as error:
+            raise UnfitSecret(node, f"allowed: {error}", error.found) from None
         except ValueError as error:
             raise Unfit(node, f"allowed: {error}") from None
 

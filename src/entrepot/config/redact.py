@@ -11,6 +11,9 @@ import re
 from entrepot.config.nodes import Listing, Node, Scalar, Table, is_null
 
 HIDDEN = "***"
+PEM = "-----BEGIN"
+"""With this a key begins, whatever the name under which somebody put its text."""
+
 _SECRET_NAMES = re.compile(
     r"password|passwd|passphrase|secret|token|credential|authorization|cookie|connectionstring|signature"
     r"|(access|account|api|license|private|shared|encryption|auth)key(id)?$|^key$"
@@ -36,7 +39,11 @@ def printable(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped."""
+    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped, a PEM
+    file's text hidden as a whole.
+    """
+    if PEM in text:
+        return HIDDEN
     text = _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", _DATABASE.sub(rf"\1//{HIDDEN}@", text)))
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
