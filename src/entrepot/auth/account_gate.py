@@ -27,6 +27,7 @@ from entrepot.auth.settings import TOKEN_PATH, AccountsSettings
 from entrepot.auth.token_service import TokenService
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
+from entrepot.index.directory import ANONYMOUS
 from entrepot.oci.access import Access
 from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 
@@ -200,7 +201,8 @@ class AccountGate:
         self._audit.refused(visitor.person.name, approach.address, "no rule allows it", wanted)
         if visitor.token is None:
             return Denied(f"no rule allows {visitor.person.name!r} {wanted} from {approach.address}")
-        return self._ask(approach, needs, "bearer", "insufficient_scope")
+        why = _describe_refusal(visitor.person.name, visitor.token, needs, approach.address)
+        return self._ask(approach, needs, "bearer", "insufficient_scope", why)
 
     def _ask(
         self,
@@ -215,3 +217,11 @@ class AccountGate:
             return refuse(challenge_basic(self._settings.service), detail)
         realm = self._settings.realm or build_realm(approach.origin, approach.base + TOKEN_PATH)
         return refuse(challenge_bearer(realm, self._settings.service, needs, fault), detail)
+
+
+def _describe_refusal(name: str, token: AccessToken, needs: Sequence[Access], address: str) -> str:
+    """What the token was not granted; else what the rules have ceased to allow since."""
+    lacking = [need for need in needs if not token.covers(need)]
+    if lacking:
+        return f"the token was not granted {' '.join(map(str, lacking))}; ask for one that is"
+    return f"no rule allows {name or ANONYMOUS!r} {' '.join(map(str, needs))} from {address}"
