@@ -254,6 +254,24 @@ async def test_challenges(house: House) -> None:
         assert refused.value.headers["WWW-Authenticate"] == challenge
 
 
+async def test_what_is_told_of_tokens(house: House) -> None:
+    """What a token was not granted, what rules have ceased to allow, and in words what is no token of ours."""
+    way = come(f"Bearer {await house.token(come(basic('alice')), APP)}")
+    assert (await house.gate.admit(way, [APP])).actor == "alice"
+    with pytest.raises(Unauthorized) as refused:
+        await house.gate.admit(way, [APP, repository("team/app", frozenset({"delete"}))])
+    assert refused.value.detail == "the token was not granted repository:team/app:delete; ask for one that is"
+    (rule,) = [one for one in await house.index.directory.rules() if one.subject == "user:alice"]
+    await house.index.directory.remove_rule(rule.id)
+    await forget(house)
+    with pytest.raises(Unauthorized) as refused:
+        await house.gate.admit(way, [APP])
+    assert refused.value.detail == f"no rule allows 'alice' {APP} from {way.address}"
+    with pytest.raises(Unauthorized) as refused:
+        await house.gate.admit(come("Bearer x.y.z"), [APP])
+    assert refused.value.detail == "this is no token of this registry"
+
+
 async def test_whom_a_proxy_has_signed_in(house: House) -> None:
     """The account of that name; whatever credentials came beside are the proxy's. Who has no account has what everyone
     has who is signed in; the name of an administrator is one.

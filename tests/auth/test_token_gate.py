@@ -124,6 +124,9 @@ async def test_too_little(bench: Bench) -> None:
     challenge = await bench.refusal(token, TO_PUSH)
     assert challenge.endswith(',scope="repository:team/app:pull,push",error="insufficient_scope"')
     assert bench.told.refusals[0][0] == "alice"
+    with pytest.raises(Unauthorized) as refused:
+        await bench.admit(token, TO_PULL, TO_DELETE)
+    assert refused.value.detail == "the token was not granted repository:team/app:delete; ask for one that is"
 
 
 @pytest.mark.parametrize(

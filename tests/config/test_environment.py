@@ -154,6 +154,8 @@ def test_quotes_inside_values(start: Start, value: str, host: str | None) -> Non
         ("REGISTRY_http_addr", "ignored"),
         ("REGISTRY_HTP_ADDR", "did you mean REGISTRY_HTTP_ADDR?"),
         ("REGISTRY_HTTP_ADDRESS", "did you mean REGISTRY_HTTP_ADDR?"),
+        ("REGISTRY_HTTP_TLS_CERT", "did you mean REGISTRY_HTTP_TLS_CERTIFICATE?"),
+        ("REGISTRY_HTTP_TLS_CLIENTCA", "did you mean REGISTRY_HTTP_TLS_CLIENTCAS?"),
         ("REGISTRY_HTTP_ADDR_X", "ignored"),
         ("REGISTRY_NOTIFICATIONS_EVENT_INCLUDEREFERENCES", "REGISTRY_NOTIFICATIONS_EVENT"),
         ("REGISTRY_HEALTH_TCP_X_ADDR", "ignored"),

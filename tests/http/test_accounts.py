@@ -158,6 +158,7 @@ def test_a_token_does_what_it_was_granted(registry: Server) -> None:
     refused = client.delete("/v2/private/app/manifests/1.0")
     assert refused.status_code == 401
     assert 'scope="repository:private/app:delete",error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
+    assert "was not granted repository:private/app:delete" in refused.json()["errors"][0]["detail"]
     assert client.get("/v2/_catalog").status_code == 401
     assert client.get("/v2/public/app/manifests/1.0").status_code == 401
     catalogue = with_token(registry, ROOT, "registry:catalog:*").get("/v2/_catalog")
@@ -260,7 +261,9 @@ def test_a_changed_rule_holds_for_tokens_in_use(registry: Server, people: People
     people.drop_rule(rule)
     time.sleep(SECOND)  # what is promised
     assert asked(registry, path, headers) == {401}
-    assert 'error="insufficient_scope"' in registry.client().get(path, headers=headers).headers["WWW-Authenticate"]
+    refused = registry.client().get(path, headers=headers)
+    assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
+    assert f"no rule allows {alice[0]!r} {scope} from 127.0.0.1" in refused.json()["errors"][0]["detail"]
     people.rule(f"user:{alice[0]}", "private/app", "pull")
     time.sleep(SECOND)  # what is promised
     assert asked(registry, path, headers) == {200}

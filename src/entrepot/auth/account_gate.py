@@ -27,6 +27,7 @@ from entrepot.auth.settings import TOKEN_PATH, AccountsSettings
 from entrepot.auth.token_service import TokenService
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
+from entrepot.index.directory import ANONYMOUS
 from entrepot.oci.access import CATALOG, CATALOG_SEARCH, Access
 from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 
@@ -203,7 +204,8 @@ class AccountGate:
         self._audit.refused(visitor.person.name, approach.address, "no rule allows it", wanted)
         if visitor.token is None:
             return Denied(f"no rule allows {visitor.person.name!r} {wanted} from {approach.address}")
-        return self._ask(approach, needs, "bearer", "insufficient_scope")
+        why = _describe_refusal(visitor.person.name, visitor.token, needs, approach.address)
+        return self._ask(approach, needs, "bearer", "insufficient_scope", why)
 
     def _ask(
         self,
@@ -227,3 +229,11 @@ def _has_to_say_who(approach: Approach, needs: Sequence[Access]) -> bool:
     """
     listing = CATALOG_SEARCH in needs or (CATALOG in needs and not approach.basic_only)
     return not needs or (listing and approach.authorization is None)
+
+
+def _describe_refusal(name: str, token: AccessToken, needs: Sequence[Access], address: str) -> str:
+    """What the token was not granted; else what the rules have ceased to allow since."""
+    lacking = [need for need in needs if not token.covers(need)]
+    if lacking:
+        return f"the token was not granted {' '.join(map(str, lacking))}; ask for one that is"
+    return f"no rule allows {name or ANONYMOUS!r} {' '.join(map(str, needs))} from {address}"

@@ -92,7 +92,9 @@ class TokenGate:
             self._audit.refused(token.subject, approach.address, "the token does not allow it", _describe(needs))
             if ADMINISTRATION in needs:
                 raise Denied("tokens of another issuer do not administer this registry")
-            raise self._refusal(approach, needs, "the token does not allow this", "insufficient_scope")
+            lacking = [need for need in needs if not _allows(token, need)]
+            why = f"the token was not granted {_describe(lacking)}; ask for one that is"
+            raise self._refusal(approach, needs, why, "insufficient_scope")
         sight = Sight(None, actors=bool(token.subject))
         admission = Admission(token.subject, sight, allows=partial(_find_rule, token), rule=RULE, owner=token.subject)
         header = approach.authorization
