@@ -71,13 +71,13 @@ class HtpasswdGate:
         self._guard.dummy = users.dummy
         user, password, stored = credentials.user, credentials.password, users.hashes.get(credentials.user)
         known = stored is not None and self._guard.recall(user, password, stored)
-        right = known or await self._guard.check(user, password, stored, approach.address)
+        right = known or await self._guard.check(user, password, stored, approach.source)
         if not right or stored is None:
             why = "no such user" if stored is None else "wrong password"
-            self._audit.refused(user, approach.address, why, " ".join(map(str, needs)))
+            self._audit.refused(user, approach.source, why, " ".join(map(str, needs)))
             raise refuse(self._challenge, "no such user, or another password")
         if not known:
-            self._audit.login(user, approach.address, "password")
+            self._audit.login(user, approach.source, "password")
         return self._remember(approach.authorization or "", user, stored)
 
     def _remember(self, header: str, user: str, stored: str) -> Admission:
