@@ -90,6 +90,15 @@ async def test_refusals_are_audited(bench: Bench) -> None:
     assert answers[0] == answers[1]
 
 
+async def test_an_address_that_is_only_likely(bench: Bench) -> None:
+    """Is named, and is whose guesses are slowed: those of others that nobody knows for sure are not."""
+    for likely in ("192.0.2.7", "192.0.2.8"):
+        with pytest.raises(Unauthorized):
+            await bench.gate.admit(approach(basic("alice", "x"), address="", likely=likely), [TO_PULL])
+    assert [refusal[1] for refusal in bench.told.refusals] == ["192.0.2.7", "192.0.2.8"]
+    assert 0 < bench.gate._guard._by_address.count("192.0.2.7") < 1.5
+
+
 async def test_who_is_not_there_costs_the_same(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """One hash of the cost that the file has, whoever is asked for."""
     costs = []

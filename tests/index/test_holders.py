@@ -3,6 +3,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,3 +68,8 @@ def test_asking_does_not_kill(tmp_path: Path, holder: Holder) -> None:
         assert all(holder.lives(other.name) for _ in range(50))
         assert other.lives(holder.name)
     assert {path.name for path in tmp_path.iterdir()} == {holder.name}
+
+
+def test_nobody_else_can_keep_a_holder_alive(tmp_path: Path, holder: Holder) -> None:
+    """Its file is for its owner alone: who can read it could lock it."""
+    assert stat.S_IMODE((tmp_path / holder.name).stat().st_mode) == 0o600

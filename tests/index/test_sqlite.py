@@ -48,3 +48,13 @@ async def test_it_is_for_its_owner_alone(path: Path) -> None:
     path.chmod(0o640)
     with open_index(path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+async def test_nobody_else_can_stop_writes(path: Path) -> None:
+    """The file by which writers queue is for its owner alone: who can read it could lock it for ever."""
+    lock = path.with_name(f"{path.name}.lock")
+    for _ in range(2):
+        with open_index(path) as index:
+            assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+            await index.kept.keep("key", "value")
+        lock.chmod(0o666)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import pytest
 
 from entrepot.oci.digests import Digest
 from entrepot.oci.errors import Unavailable
-from entrepot.storage.claim import claim_directory
+from entrepot.storage.claim import claim_directory, is_served
 from entrepot.storage.filesystem import open_filesystem
 from entrepot.storage.settings import DiskSettings, FilesystemSettings
 from support import images, transfer
@@ -83,3 +84,29 @@ def test_a_worker_that_is_started_on_another_directory(start_server: StartServer
     shutil.rmtree(server.root)
     moved.rename(server.root)
     transfer.assert_serves(server.client(), "team/app", made, ["1.0"])
+
+
+async def test_locks_are_for_their_owner(root: Path) -> None:
+    """Nobody else on the machine can open what a server locks, also where an earlier version made it; commands of the
+    owner can.
+    """
+    locks = [root / "entrepot" / name for name in ("serving.lock", "digests.lock")]
+    for _ in range(2):
+        with claim_directory(root), open_directory(root) as storage:
+            async with storage.locks.share(Digest.of(DATA)):
+                assert [stat.S_IMODE(path.stat().st_mode) for path in locks] == [0o600] * 2
+            assert is_served(root)
+        assert not is_served(root)
+        for path in locks:
+            path.chmod(0o644)
+
+
+def test_who_may_not_look_takes_it_for_served(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of another user does not take a server for gone; without a registry there is none."""
+    assert not is_served(root)
+
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert is_served(root)

@@ -34,7 +34,8 @@ class Practice:
         self._directory = directory
         settings = HttpSettings(TcpAddress("", port), host=host, trustedproxies=proxies)
         notices = Notices(directory, configure_logs(LogSettings()))
-        self._doors = Doors(OpenGate(), settings, doctor=ProxyDoctor(settings, notices))
+        self.doctor = ProxyDoctor(settings, notices)
+        self._doors = Doors(OpenGate(), settings, doctor=self.doctor)
 
     def ask(self, headers: Mapping[str, str], peer: str = "127.0.0.1") -> Seen:
         """One request."""
@@ -132,3 +133,20 @@ def test_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         practice.ask({**GOOD, "x-forwarded-proto": f"https,{number}", "x-forwarded-host": f"a b{number}"})
     assert capsys.readouterr().err.count("finding=x-forwarded-proto-unreadable") == 1
     assert sorted(practice.found) == ["x-forwarded-host-unreadable", "x-forwarded-proto-unreadable"]
+
+
+def test_junk_does_not_blind(tmp_path: Path) -> None:
+    """However many odd requests came before, what is wrong is found; a stranger's are one kind, whatever they say, and
+    of long headers little is kept.
+    """
+    practice = Practice(tmp_path)
+    for number in range(MOST + 10):
+        practice.ask({**GOOD, "x-forwarded-proto": f"{number}" + "x" * 5000}, peer="192.0.2.7")
+    assert len(practice.doctor._known) == 1
+    for number in range(MOST + 10):
+        practice.ask({**GOOD, "x-forwarded-host": f"h{number}." + "x" * 5000, "host": "h" * 5000})
+    assert len(practice.doctor._known) == MOST
+    assert max(len(str(part)) for kind in practice.doctor._known for part in kind) <= 60
+    assert "several" not in practice.found
+    practice.ask({**GOOD, "x-forwarded-for": "203.0.113.9, 10.0.0.9", "x-forwarded-prefix": "/a"})
+    assert "several" in practice.found

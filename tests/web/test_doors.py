@@ -42,6 +42,14 @@ def approach(
     return gate.approach
 
 
+def test_who_contradicts_their_proxy() -> None:
+    """Rules are not asked for an address that is only likely; the audit and the slowing of guesses use it."""
+    found = approach([("x-real-ip", "8.8.8.8"), ("x-forwarded-for", "203.0.113.9")])
+    assert (found.address, found.source) == ("", "203.0.113.9")
+    clear = approach([("x-forwarded-for", "203.0.113.9")])
+    assert (clear.address, clear.source) == ("203.0.113.9", "203.0.113.9")
+
+
 @pytest.mark.parametrize(
     ("headers", "name"),
     [

@@ -124,7 +124,24 @@ def test_the_client(headers: Headers, address: str) -> None:
     """
     seen = see(headers)
     assert seen.address == address
-    assert seen.remote == (f"{PROXY}:40000" if address == PROXY else address)
+    assert seen.remote == (f"{PROXY}:40000" if address == PROXY else address or CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("headers", "likely"),
+    [
+        ({"x-real-ip": "8.8.8.8", "x-forwarded-for": f"9.9.9.9, {CLIENT}, 192.0.2.3"}, CLIENT),
+        ({"forwarded": "for=8.8.8.8", "x-forwarded-for": f"9.9.9.9 , {CLIENT} "}, CLIENT),
+        ({"forwarded": "for=8.8.8.8", "x-real-ip": CLIENT}, PROXY),
+        ({"forwarded": "for=8.8.8.8", "x-real-ip": CLIENT, "x-forwarded-for": "bob"}, PROXY),
+    ],
+)
+def test_who_contradicts_their_proxy(headers: Headers, likely: str) -> None:
+    """No rule holds for them, and they cannot hide: logs name who X-Forwarded-For says, or the proxy."""
+    seen = see(headers)
+    assert (seen.address, seen.likely, seen.source, seen.remote) == ("", likely, likely, likely)
+    clear = see({"x-forwarded-for": CLIENT})
+    assert (clear.address, clear.likely, clear.source) == (CLIENT, "", CLIENT)
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ class AccountGate:
 
     async def _find_visitor(self, approach: Approach, needs: Sequence[Access]) -> Visitor:
         if approach.signed_in:
-            return await self._proxied.find(approach.signed_in, approach.address)
+            return await self._proxied.find(approach.signed_in, approach.source)
         match parse_credentials(approach.authorization):
             case None:
                 return STRANGER
@@ -175,7 +175,7 @@ class AccountGate:
                 raise self._ask(approach, needs, detail=reason)
             case Basic() as sent:
                 try:
-                    return Visitor.of(await self._logins.check(sent, approach.address))
+                    return Visitor.of(await self._logins.check(sent, approach.source))
                 except LoginRefused as error:
                     raise self._ask(approach, needs, detail=str(error)) from error
             case Bearer(raw):
@@ -187,7 +187,7 @@ class AccountGate:
             account = await self._book.account(token.subject) if token.subject else None
             return self._bearers.find_visitor(token, account, grace=self._find_grace(token, approach))
         except InvalidToken as error:
-            self._audit.refused("", approach.address, "invalid token", " ".join(map(str, needs)))
+            self._audit.refused("", approach.source, "invalid token", " ".join(map(str, needs)))
             raise self._ask(approach, needs, "bearer", "invalid_token", str(error)) from error
 
     def _find_grace(self, token: AccessToken, approach: Approach) -> float:
@@ -201,7 +201,7 @@ class AccountGate:
         if visitor is STRANGER:
             return self._ask(approach, needs)
         wanted = " ".join(map(str, needs))
-        self._audit.refused(visitor.person.name, approach.address, "no rule allows it", wanted)
+        self._audit.refused(visitor.person.name, approach.source, "no rule allows it", wanted)
         if visitor.token is None:
             return Denied(f"no rule allows {visitor.person.name!r} {wanted} from {approach.address}")
         why = _describe_refusal(visitor.person.name, visitor.token, needs, approach.address)

@@ -27,7 +27,8 @@ class Approach:
     four times as long.
 
     ``authorization``: the header as sent, None where there is none; a header that came twice is "" (refused).
-    ``address``: of the client, as far as it can be believed. ``origin``: scheme and host under which the client sees
+    ``address``: of the client, as far as it can be believed; rules ask for it. ``likely``: who it may be where that is
+    "". ``origin``: scheme and host under which the client sees
     this registry. ``signed_in``: whom a trusted proxy has signed in, "" for nobody. ``base``: the address prefix under
     which the client reaches us, such as ``/registry``, without a slash at the end. ``basic_only``: it asks ``/v1/``
     or ``/api/``, whose clients know Basic credentials alone.
@@ -40,6 +41,12 @@ class Approach:
     base: str = ""
     basic_only: bool = False
     upload: OpenUpload | None = None
+    likely: str = ""
+
+    @property
+    def source(self) -> str:
+        """Whom the audit names, and whose failures count together."""
+        return self.address or self.likely
 
 
 def allow_all(_: Access) -> str | None:

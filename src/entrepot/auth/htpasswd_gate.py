@@ -72,12 +72,12 @@ class HtpasswdGate:
         self._guard.dummy = users.dummy
         user, password, stored = credentials.user, credentials.password, users.hashes.get(credentials.user)
         known = stored is not None and self._guard.recall(user, password, stored)
-        right = known or await self._guard.check(user, password, stored, approach.address)
+        right = known or await self._guard.check(user, password, stored, approach.source)
         if not right or stored is None:
-            self._audit.refused(user, approach.address, _find_why(user, users), " ".join(map(str, needs)))
+            self._audit.refused(user, approach.source, _find_why(user, users), " ".join(map(str, needs)))
             raise refuse(self._challenge, "no such user, or another password")
         if not known:
-            self._audit.login(user, approach.address, "password")
+            self._audit.login(user, approach.source, "password")
         return self._remember(approach.authorization or "", user, stored)
 
     def _remember(self, header: str, user: str, stored: str) -> Admission:

@@ -86,10 +86,10 @@ class TokenGate:
             token = self._reader.read(credentials.token, trust, self._now())
             self._require_time(token, approach)
         except TokenInvalid as error:
-            self._audit.refused("", approach.address, str(error), _describe(needs))
+            self._audit.refused("", approach.source, str(error), _describe(needs))
             raise self._refusal(approach, needs, str(error), "invalid_token") from None
         if not all(_allows(token, need) for need in needs):
-            self._audit.refused(token.subject, approach.address, "the token does not allow it", _describe(needs))
+            self._audit.refused(token.subject, approach.source, "the token does not allow it", _describe(needs))
             if ADMINISTRATION in needs:
                 raise Denied("tokens of another issuer do not administer this registry")
             lacking = [need for need in needs if not _allows(token, need)]

@@ -89,8 +89,8 @@ class TokenService:
         """
         self._require_service(wanted)
         if approach.signed_in:
-            visitor = await self._proxied.find(approach.signed_in, approach.address)
-            self._audit.login(visitor.person.name, approach.address, "proxy")
+            visitor = await self._proxied.find(approach.signed_in, approach.source)
+            self._audit.login(visitor.person.name, approach.source, "proxy")
             return await self._give(wanted, visitor, approach.address)
         match parse_credentials(approach.authorization):
             case None:
@@ -105,7 +105,7 @@ class TokenService:
         self._require_service(wanted)
         if isinstance(sent, Unusable):
             raise LoginRefused(sent.reason)
-        account = await self._logins.check(sent, approach.address)
+        account = await self._logins.check(sent, approach.source)
         return await self._give(wanted, Visitor.of(account), approach.address)
 
     async def grant_to_refresh(self, wanted: Wanted, sent: Refresh, approach: Approach) -> Grant:
@@ -114,14 +114,14 @@ class TokenService:
         try:
             token = self._issuer.read_refresh(sent.token)
         except InvalidToken as error:
-            self._audit.refused("", approach.address, "invalid refresh token", "")
+            self._audit.refused("", approach.source, "invalid refresh token", "")
             raise LoginRefused("the refresh token is not good or expired; log in again") from error
         account = await self._book.account(token.subject)
         bar = None if account is None else find_bar(account, self._now())
         if account is None or find_epoch(account) != token.epoch or bar is not None:
-            self._audit.refused(token.subject, approach.address, bar or "refresh token of another epoch", "")
+            self._audit.refused(token.subject, approach.source, bar or "refresh token of another epoch", "")
             raise LoginRefused(bar or "the account was changed since the refresh token was given out; log in again")
-        self._audit.login(account.name, approach.address, "refresh token")
+        self._audit.login(account.name, approach.source, "refresh token")
         return await self._give(wanted, Visitor.of(account), approach.address)
 
     def _require_service(self, wanted: Wanted) -> None:

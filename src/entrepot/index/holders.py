@@ -2,7 +2,8 @@
 """Who holds an intent, and whether they still live.
 
 A holder is a file with an flock that its process keeps: it dies with the process, also on kill -9, and unlike a process
-number it is never reused and means the same in every container that sees the file.
+number it is never reused and means the same in every container that sees the file. It is for its owner alone: whoever
+else could open it could lock it, and would seem to live.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ class Holder:
         self._directory = directory
         self.name = uuid4().hex
         self._path = directory / self.name
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ class SqliteEngine:
         """``make_room`` is called when the disk is full: True where it freed some, and the commit is tried again."""
         self._path = path
         self._make_room = make_room
-        self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        self._lock = _open_lock(f"{path}.lock")
         _make_private(path)
         self._reader = self._connect()
         self._identity = _identify(path)
@@ -151,6 +151,14 @@ class SqliteEngine:
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
+def _open_lock(path: str) -> int:
+    """For its owner alone, also where an earlier version made it: whoever can read it could lock it for ever."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with contextlib.suppress(PermissionError):  # another's, who let us in
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _make_private(path: Path) -> None:

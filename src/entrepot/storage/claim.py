@@ -16,7 +16,7 @@ from pathlib import Path
 
 from entrepot.oci.errors import Unavailable
 from entrepot.storage import layout
-from entrepot.storage.steps import identify, sync_directory
+from entrepot.storage.steps import identify, open_lock, sync_directory
 
 PATIENCE = 5.0
 """Seconds to wait for a server that is just ending, as on a restart."""
@@ -69,9 +69,11 @@ def make_temporary(root: Path) -> None:
 
 
 def is_served(root: Path) -> bool:
-    """Whether a server holds ``root`` at this moment."""
+    """Whether a server holds ``root`` at this moment; it counts as held where we may not look."""
     try:
         descriptor = os.open(root / layout.OWN / "serving.lock", os.O_RDONLY | os.O_NONBLOCK)
+    except PermissionError:
+        return True  # only who serves may look
     except OSError:
         return False
     try:
@@ -88,7 +90,7 @@ def _hold(root: Path) -> Iterator[bool]:
     try:
         for key in (layout.BLOBS, layout.REPOSITORIES, layout.TEMPORARY):
             _make_directories(root, key)
-        descriptor = os.open(root / layout.OWN / "serving.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = open_lock(root / layout.OWN / "serving.lock")
     except OSError as error:
         if (root / layout.REPOSITORIES).is_dir():
             yield False

@@ -18,6 +18,7 @@ from entrepot.oci.digests import Digest
 from entrepot.oci.errors import Unavailable
 from entrepot.storage import layout
 from entrepot.storage.files import Files, translated
+from entrepot.storage.steps import open_lock
 
 PATIENCE = 10.0
 """Seconds that a push waits for bytes that are being removed, before 503."""
@@ -62,7 +63,7 @@ class FilesystemDigestLocks:
 
     def _open(self) -> int:
         with translated():
-            return os.open(self._files.absolute(layout.DIGEST_LOCKS), os.O_RDWR | os.O_CREAT, 0o666)
+            return open_lock(self._files.absolute(layout.DIGEST_LOCKS))
 
 
 def _lock(descriptor: int, kind: int, digest: Digest) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Single steps of the filesystem: open what is a file, write all of it, sync a directory, know a directory again."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -64,3 +65,13 @@ def write_all_vectors(descriptor: int, chunks: list[bytes]) -> None:
     if written == total:
         return
     write_all(descriptor, memoryview(b"".join(chunks))[written:])
+
+
+def open_lock(path: str | Path) -> int:
+    """Open or make a file that is only locked. For its owner alone, also where an earlier version made it: whoever can
+    read it could lock it for ever.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with contextlib.suppress(PermissionError):  # another's, who let us in
+        os.fchmod(descriptor, 0o600)
+    return descriptor

@@ -25,10 +25,10 @@ from entrepot.web.hosts import Address, parse_address, parse_node
 from entrepot.web.settings import HttpSettings, TcpAddress
 
 MOST = 1000
-"""Different kinds of requests looked at; what is wrong with a proxy shows in the first ones."""
+"""Kinds of requests that are remembered, each by a few headers of :data:`SHOWN` characters; the oldest makes room."""
 
 SHOWN = 60
-"""Characters of a header that are shown."""
+"""Characters of a header that are shown, and by which kinds of requests are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,19 @@ class ProxyDoctor:
         self._port = settings.address.port if isinstance(settings.address, TcpAddress) else None
         self._notices = notices
         self._near = Forwarding(None)
-        self._known: set[tuple[object, ...]] = set()
+        self._known: dict[tuple[object, ...], None] = {}
 
     def examine(self, said: Said, forwarded: Mapping[bytes, str], peer: Peer, seen: Seen) -> None:
         """Costs a microsecond where such a request came before."""
-        kind = (said.peer, said.host, *(forwarded.get(name) for name in (PROTO, HOST, PREFIX)), *forwarded)
-        if kind in self._known or len(self._known) >= MOST:
+        kind: tuple[object, ...] = (said.peer,)
+        if peer.names:  # of who is not believed it is all the same what they say
+            told = (forwarded.get(name, "")[:SHOWN] for name in (PROTO, HOST, PREFIX))
+            kind = (said.peer, said.host[:SHOWN], *told, *forwarded)
+        if kind in self._known:
             return
-        self._known.add(kind)
+        if len(self._known) >= MOST:
+            del self._known[next(iter(self._known))]
+        self._known[kind] = None
         for finding in self._find(said, forwarded, peer, seen):
             self._notices.tell(finding.name, finding.text)
 

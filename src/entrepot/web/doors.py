@@ -68,6 +68,7 @@ class Doors:
         return Approach(
             authorization=_only(scope, b"authorization"),
             address=seen.address,
+            likely=seen.likely,
             origin=origin,
             signed_in=self._find_signed_in(scope) if seen.trusted and self._proxyheader else "",
             base=base,

@@ -231,7 +231,7 @@ class Edge:
             "http.request.id": request_id,
             "http.request.method": exchange.method,
             "http.request.uri": str(exchange.scope["path"])[:500],
-            "http.request.remoteaddr": exchange.seen.address or "-",
+            "http.request.remoteaddr": exchange.seen.source or "-",
             "http.request.useragent": exchange.headers.get("user-agent", "")[:200],
         }
 
@@ -249,7 +249,7 @@ class Edge:
         query = scope["query_string"]
         target = f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]
         request = f"{scope['method']} {target} HTTP/{_VERSIONS.get(scope['http_version'], scope['http_version'])}"
-        self._access.add(seen.address or "-", request, done.status, done.sent, referer, agent)
+        self._access.add(seen.source or "-", request, done.status, done.sent, referer, agent)
 
 
 def _canonical(name: str) -> str:

@@ -71,7 +71,8 @@ class Seen:
     ``address``: of the client, "" where nobody knows. ``port``: of it, 0 where a proxy tells of it. ``scheme``,
     ``host`` and ``prefix``: how the client reaches us; ``prefix`` is what a proxy strips, as in ``/registry``.
     ``trusted``: a trusted proxy is connected, so that it may say who has signed in. ``fault``: why the request is none
-    ("" for nothing): its Host (RFC 9112, 3.2).
+    ("" for nothing): its Host (RFC 9112, 3.2). ``likely``: where headers contradict each other, who it may be; no rule
+    holds for it.
     """
 
     address: str
@@ -81,6 +82,12 @@ class Seen:
     prefix: str
     trusted: bool
     fault: str = ""
+    likely: str = ""
+
+    @property
+    def source(self) -> str:
+        """Whom logs name, and whose failures count together: nobody can hide by contradicting their proxy."""
+        return self.address or self.likely
 
     @property
     def origin(self) -> str:
@@ -91,7 +98,7 @@ class Seen:
     def remote(self) -> str:
         """The client's address, with its port where that is known."""
         address = parse_address(self.address) if self.port else None
-        return self.address if address is None else write_address(address, self.port)
+        return self.source if address is None else write_address(address, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,7 @@ class Forwarding:
             prefix=named.prefix if peer.vouches else "",
             trusted=peer.vouches,
             fault=fault,
+            likely="" if address or not peer.vouches else self._find_likely(forwarded, peer),
         )
 
     def find_peer(self, peer: str) -> Peer:
@@ -196,6 +204,10 @@ class Forwarding:
         if len(strangers) > 1:
             return ""
         return (strangers or sorted(told) or [peer.address]).pop()
+
+    def _find_likely(self, forwarded: Mapping[bytes, str], peer: Peer) -> str:
+        """By X-Forwarded-For, to which proxies add; else the proxy itself."""
+        return self._walk(_split(forwarded[FOR]), peer) if FOR in forwarded else peer.address
 
     def _walk(self, nodes: Sequence[str], peer: Peer) -> str:
         """The right-most that is none of our proxies: what stands left of it anybody can have written."""
@@ -236,10 +248,14 @@ def list_clients(forwarded: Mapping[bytes, str]) -> Sequence[Sequence[str]]:
     if FORWARDED in forwarded:
         told.append([element.get("for", "") for element in read_elements(forwarded[FORWARDED])])
     if FOR in forwarded:
-        told.append([node.strip() for node in forwarded[FOR][-LONGEST:].split(",")])
+        told.append(_split(forwarded[FOR]))
     if REAL_IP in forwarded:
         told.append([forwarded[REAL_IP].strip()])
     return told
+
+
+def _split(text: str) -> Sequence[str]:
+    return [node.strip() for node in text[-LONGEST:].split(",")]
 
 
 def read_elements(text: str) -> Sequence[Mapping[str, str]]:
