@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
 
+from entrepot.certificates import issuing
 from entrepot.certificates.names import list_names
 from entrepot.cli import init as command
 from entrepot.cli.main import main
@@ -125,7 +126,7 @@ def test_where_nothing_can_be_written(home: Path, monkeypatch: pytest.MonkeyPatc
     def refuse(_path: Path, _content: bytes, _mode: int) -> None:
         raise PermissionError(13, "Permission denied", str(home / "entrepot-certs/ca.key"))
 
-    monkeypatch.setattr(command.issuing, "write_file", refuse)
+    monkeypatch.setattr(issuing, "write_file", refuse)
     assert f"{home}/entrepot-certs/ca.key cannot be written: Permission denied" in init("a", status=1).stderr
 
 
