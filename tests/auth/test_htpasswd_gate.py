@@ -180,8 +180,54 @@ def test_problems_at_start(tmp_path: Path) -> None:
     path.write_text("alice:$apr1$x$y\nnobody\n")
     with capture_logs() as logs:
         prepare_htpasswd(HtpasswdSettings("Registry", path), structlog.get_logger())
-    assert [line["log_level"] for line in logs] == ["warning", "warning"]
+    assert [line["log_level"] for line in logs] == ["warning"] * 3
     assert f"entrepot htpasswd {path} alice" in logs[0]["problem"]
+    assert logs[2]["event"] == f"no user of {path} can sign in; entrepot htpasswd {path} USER adds one"
+
+
+@pytest.mark.parametrize("content", ["", "\n", "# nobody yet\n", "alice:$apr1$x$y\n"])
+def test_nobody_can_sign_in(tmp_path: Path, content: str) -> None:
+    """Said at start, in one line that holds the command; not of a file in which one user can."""
+    path = tmp_path / "htpasswd"
+    settings = HtpasswdSettings("Registry", path)
+    path.write_text(content)
+    with capture_logs() as logs:
+        prepare_htpasswd(settings, structlog.get_logger())
+    assert [line["event"] for line in logs if "no user of" in line["event"]] == [
+        f"no user of {path} can sign in; entrepot htpasswd {path} USER adds one"
+    ]
+    path.write_text(content + make_line("bob", "pass:word", 4) + "\n")
+    with capture_logs() as logs:
+        prepare_htpasswd(settings, structlog.get_logger())
+    assert not any("no user of" in line["event"] for line in logs)
+
+
+async def test_nobody_can_sign_in_any_more(bench: Bench) -> None:
+    """Said of a changed file, too."""
+    await bench.gate.admit(approach(ALICE), [])
+    bench.path.write_text("# nobody\n")
+    bench.now += 0.5
+    with capture_logs() as logs, pytest.raises(Unauthorized):
+        await bench.gate.admit(approach(ALICE), [])
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
+        f"no user of {bench.path} can sign in; entrepot htpasswd {bench.path} USER adds one"
+    ]
+
+
+async def test_lines_of_other_kinds_are_audited(bench: Bench) -> None:
+    """With what they hold; the answer is that to anybody else."""
+    bench.path.write_text(bench.path.read_text() + "carol:$apr1$x$y\n")
+    bench.now += 0.5
+    answers = []
+    for header in (basic("carol", "x"), basic("bob", "x")):
+        with pytest.raises(Unauthorized) as refused:
+            await bench.gate.admit(approach(header), [TO_PULL])
+        answers.append((refused.value.detail, refused.value.headers))
+    assert answers[0] == answers[1]
+    assert [why for _, _, why, _ in bench.told.refusals] == [
+        "the line of this user holds MD5 (apr1), and only bcrypt is checked",
+        "no such user",
+    ]
 
 
 def test_unusable_at_start(tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ def test_taken(parse: Callable[[str], object], text: str, expected: object) -> N
             for text in ("", "Team/**", "/team", "a b", "[ab]", "{a,b}", "a" * 256, "a\n", "ä", "../a")
         ),
         *(
+            (names.parse_pattern, text, "without the registry's host and without a tag")
+            for text in ("registry.example.com:5000/x", "x:latest", "localhost:5000/team/*", "x@sha256:" + "0" * 64)
+        ),
+        *(
             (names.parse_network, text, "10.0.0.0/8")
             for text in ("", "local", "10.0.0", "10.0.0.0/33", "**x", "1.2.3.4 ", "10.*/8", "*" * 65, "example.com")
         ),

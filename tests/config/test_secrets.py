@@ -64,6 +64,16 @@ def test_files_that_stop(name: str) -> None:
         ("http: {headers: {'Authorization: Bearer hunter2': }}", {}),
         ("http: {headers: {X-Auth-Token: [a, 'hunter2\u2115']}}", {}),
         ("health: {http: [{uri: 'http://a', headers: {Authorization: hunter2}}]}", {}),
+        (
+            "notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: [hunter2], X-B: [a, hunter2]}}]}",
+            {},
+        ),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: hunter2}}]}", {}),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: ['hunter2\\u2115']}}]}", {}),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: [{hunter2: a}]}}]}", {}),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: hunter2}]}", {}),
+        ("health: {http: [{uri: 'http://a', headers: {X-Api: [hunter2]}}]}", {}),
+        ("health: {http: [{uri: 'http://a', headers: {X-Api: hunter2}}]}", {}),
         ("", {"REGISTRY_HTTP_HEADERS_AUTHORIZATION": "hunter2"}),
         ("http: {host: 'ftp://a:hunter2@b'}", {}),
         ("http: {host: 'https://a:hunter2@b/'}", {}),
@@ -160,6 +170,19 @@ def test_the_address_of_a_database(url: str, start: Start) -> None:
     assert "index.url" in printed
     assert "***" in printed
     assert "hunter2" not in printed
+
+
+def test_headers_for_others(start: Start) -> None:
+    """Whatever a header is called that is sent to an endpoint or a health check, its name alone is shown; of our own
+    answers the values, too.
+    """
+    checks = "health: {http: [{uri: 'http://a', headers: {X-Api: [hunter2]}}]}\n"
+    told = "notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: [hunter2], X-B: [c]}}]}\n"
+    loaded = start(f"{HEAD}{checks}{told}http: {{headers: {{X-Api: [shown]}}}}\n", {})
+    printed = {entry.key: entry.value for entry in loaded.effective}
+    assert printed["notifications.endpoints[0].headers"] == "{X-Api: ***, X-B: ***}"
+    assert printed["health.http[0].headers"] == "{X-Api: ***}"
+    assert printed["http.headers"] == "{X-Api: [shown]}"
 
 
 KEY = "-----BEGIN PRIVATE KEY-----\nhunter2\nhunter2\n-----END PRIVATE KEY-----\n"

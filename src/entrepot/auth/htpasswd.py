@@ -28,16 +28,17 @@ _KINDS = (("$apr1$", "MD5 (apr1)"), ("$1$", "MD5 (crypt)"), ("{SHA}", "SHA-1"), 
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """A file that was read. ``hashes`` by user; ``dummy``: see ``Guard``; ``problems``: what cannot be used and what to
-    do about it, a sentence for each line.
+    """A file that was read. ``hashes`` by user; ``others``: what the lines of those hold who cannot sign in, in words;
+    ``dummy``: see ``Guard``; ``problems``: what cannot be used and what to do about it, a sentence for each line.
     """
 
     hashes: Mapping[str, str]
+    others: Mapping[str, str]
     dummy: str
     problems: tuple[str, ...] = ()
 
 
-NOBODY = Users({}, f"$2b${COST}${'.' * 53}")
+NOBODY = Users({}, {}, f"$2b${COST}${'.' * 53}")
 
 
 def read_users(path: Path, before: Users | None = None) -> Users:
@@ -55,7 +56,8 @@ def read_users(path: Path, before: Users | None = None) -> Users:
 
 def parse_users(content: bytes, path: Path) -> tuple[Users, bool]:
     """Users, and whether the last line is a good one. ``path``: for the commands in ``problems``."""
-    hashes: dict[str, str | None] = {}
+    hashes: dict[str, str] = {}
+    others: dict[str, str] = {}
     problems: list[str] = []
     problem = ""
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
@@ -67,14 +69,16 @@ def parse_users(content: bytes, path: Path) -> tuple[Users, bool]:
         if not colon or not user:
             problem = f"line {number} is not USER:HASH; remove it"
         else:
-            if user in hashes:
+            if user in hashes or user in others:
                 problems.append(f"line {number}: the user {user!r} stands in the file twice; the last line counts")
-            problem = _find_problem(number, user, stored, path)
-            hashes[user] = stored if not problem else None
+            hashes.pop(user, None)
+            others.pop(user, None)
+            odd = _find_oddity(stored)
+            (others if odd else hashes)[user] = odd or stored
+            problem = _describe(number, user, odd, path) if odd else ""
         if problem:
             problems.append(problem)
-    usable = {user: stored for user, stored in hashes.items() if stored is not None}
-    return Users(usable, _make_dummy(usable), tuple(problems)), not problem
+    return Users(hashes, others, _make_dummy(hashes), tuple(problems)), not problem
 
 
 def verify(stored: str, password: str) -> bool:
@@ -102,18 +106,22 @@ def _decode(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def _find_problem(number: int, user: str, stored: str, path: Path) -> str:
+def _find_oddity(stored: str) -> str:
+    """What it is where it is no hash that is checked; "" where it is."""
     found = _BCRYPT.fullmatch(stored)
-    if found is not None and CHEAPEST <= int(found[1]) <= DEAREST:
-        return ""
-    command = f"entrepot htpasswd {shlex.quote(str(path))} {shlex.quote(user)}"
     if found is not None:
-        kind = f"bcrypt of cost {int(found[1])}, and costs from {CHEAPEST} to {DEAREST} are checked"
-    else:
-        kinds = [name for start, name in _KINDS if stored.startswith(start)]
-        broken = "a broken bcrypt hash" if stored.startswith("$2") else "no bcrypt hash"
-        kind = f"{kinds[0]}, and only bcrypt is checked" if kinds else f"{broken}, and nothing else is checked"
-    return f"line {number}: the user {user!r} cannot sign in: it holds {kind}; replace it: {command}"
+        good = CHEAPEST <= int(found[1]) <= DEAREST
+        return "" if good else f"bcrypt of cost {int(found[1])}, and costs from {CHEAPEST} to {DEAREST} are checked"
+    kinds = [name for start, name in _KINDS if stored.startswith(start)]
+    if kinds:
+        return f"{kinds[0]}, and only bcrypt is checked"
+    broken = "a broken bcrypt hash" if stored.startswith("$2") else "no bcrypt hash"
+    return f"{broken}, and nothing else is checked"
+
+
+def _describe(number: int, user: str, odd: str, path: Path) -> str:
+    command = f"entrepot htpasswd {shlex.quote(str(path))} {shlex.quote(user)}"
+    return f"line {number}: the user {user!r} cannot sign in: it holds {odd}; replace it: {command}"
 
 
 def _make_dummy(hashes: Mapping[str, str]) -> str:

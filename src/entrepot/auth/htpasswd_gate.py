@@ -3,6 +3,7 @@
 
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -73,8 +74,7 @@ class HtpasswdGate:
         known = stored is not None and self._guard.recall(user, password, stored)
         right = known or await self._guard.check(user, password, stored, approach.address)
         if not right or stored is None:
-            why = "no such user" if stored is None else "wrong password"
-            self._audit.refused(user, approach.address, why, " ".join(map(str, needs)))
+            self._audit.refused(user, approach.address, _find_why(user, users), " ".join(map(str, needs)))
             raise refuse(self._challenge, "no such user, or another password")
         if not known:
             self._audit.login(user, approach.address, "password")
@@ -99,14 +99,24 @@ class HtpasswdGate:
         return users
 
 
+def _find_why(user: str, users: Users) -> str:
+    """For the audit alone: who asks is told the same in all cases."""
+    if user in users.others:
+        return f"the line of this user holds {users.others[user]}"
+    return "wrong password" if user in users.hashes else "no such user"
+
+
 def _allow(_: Access) -> str:
     return RULE
 
 
 def tell_problems(users: Users, path: Path, log: Logger) -> None:
-    """Each line that cannot be used, with what to do."""
+    """Each line that cannot be used, with what to do; and where nobody at all can sign in, that."""
     for problem in users.problems:
         log.warning("the htpasswd file has a line that cannot be used", path=str(path), problem=problem)
+    if not users.hashes:
+        nobody = f"no user of {path} can sign in; entrepot htpasswd {shlex.quote(str(path))} USER adds one"
+        log.warning(nobody)
 
 
 def prepare_htpasswd(settings: HtpasswdSettings, log: Logger) -> None:

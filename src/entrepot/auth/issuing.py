@@ -165,10 +165,28 @@ class Issuer:
                 options={"require": ["iss", "sub", "aud", "exp", "nbf", "iat"], "verify_exp": False},
             )
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
-            raise InvalidToken(type(error).__name__) from error
+            raise InvalidToken(_explain(error)) from error
         if whole["header"].get("typ") != typ:
-            raise InvalidToken("a token of another type")
+            raise InvalidToken("this token is of another kind: access tokens and refresh tokens are not the same")
         return cast("Mapping[str, object]", whole["payload"])
+
+
+_FAULTS: Sequence[tuple[type[Exception], str]] = (
+    (jwt.InvalidSignatureError, "this token was not signed by this registry, or it was changed"),
+    (jwt.InvalidAlgorithmError, "this token was not signed by this registry"),
+    (jwt.InvalidAudienceError, "this token is for another service, or of another kind"),
+    (jwt.InvalidIssuerError, "this token is of another issuer"),
+    (jwt.ImmatureSignatureError, "this token is not valid yet; do the clocks of registry and issuer agree?"),
+    (jwt.MissingRequiredClaimError, "this token lacks what tokens of this registry say"),
+)
+
+
+def _explain(error: Exception) -> str:
+    """For people, who know nothing of our library."""
+    for kind, sentence in _FAULTS:
+        if isinstance(error, kind):
+            return sentence
+    return "this is no token of this registry"
 
 
 def _write_access(one: Access) -> dict[str, object]:
@@ -181,7 +199,7 @@ def _write_access(one: Access) -> dict[str, object]:
 def _read_common(claims: Mapping[str, object]) -> tuple[str, str, float]:
     subject, epoch, expires_at = claims.get("sub"), claims.get("epoch"), claims.get("exp")
     if not (isinstance(subject, str) and isinstance(epoch, str) and type(expires_at) is int):  # NaN would never be past
-        raise InvalidToken("a token of another program that has the same key")
+        raise InvalidToken("this token was written by another program that has the same key")
     return subject, epoch, float(expires_at)
 
 

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from entrepot.auth.key_names import PublicKey, find_algorithms, find_libtrust_id
+from entrepot.auth.pem_faults import explain_certificates, explain_key
 from entrepot.oci.errors import Unavailable
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
@@ -144,7 +145,7 @@ def _parse_key(pem: bytes) -> PrivateKey:
     except TypeError:
         raise ValueError("the key is encrypted; write it without a password: openssl pkey -in KEY -out NEW") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("the key is no private key in PEM form") from None
+        raise ValueError(f"the key {explain_key(pem, 'KEY')}") from None
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey):
         raise ValueError("the key is of a kind that tokens are not signed with; RSA, EC and Ed25519 are")  # noqa: TRY004
     return key
@@ -154,7 +155,7 @@ def _parse_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     try:
         chain = tuple(x509.load_pem_x509_certificates(pem))
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("the certificate is none in PEM form") from None
+        raise ValueError(f"the certificate {explain_certificates(pem, 'CERT')}") from None
     return chain
 
 

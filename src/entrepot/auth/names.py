@@ -52,7 +52,9 @@ def parse_pattern(text: str) -> str:
     """A pattern over repository names, see ``oci.globs``; three stars and more are two."""
     pattern = re.sub(r"\*{3,}", "**", text)
     if len(text) > LONGEST_PATTERN or not is_repository_pattern(pattern):
-        raise RequestInvalid(f"{text[:100]!r} is no pattern; it is {REPOSITORY_PATTERN}, such as team/** or team/app")
+        bare = ", without the registry's host and without a tag" if ":" in text or "@" in text else ""
+        allowed = f"{REPOSITORY_PATTERN}{bare}, such as team/** or team/app"
+        raise RequestInvalid(f"{text[:100]!r} is no pattern; it is {allowed}")
     return pattern
 
 

@@ -2,6 +2,7 @@
 """Whose tokens are believed: the keys of ``rootcertbundle`` and ``jwks`` (compat.md 4.3)."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from jwt.utils import base64url_decode
 
 from entrepot.auth.chains import is_trusted, parse_chain
 from entrepot.auth.key_names import PublicKey, find_algorithms, find_libtrust_id, find_thumbprint, hash_jwk
+from entrepot.auth.pem_faults import explain_certificates
 from entrepot.auth.watched import FileBroken
 
 LARGEST = 4 * 1024 * 1024
@@ -80,10 +82,11 @@ def read_trust(bundle: Path | None, jwks: Path | None) -> Trust:
 
 
 def _read_bundle(path: Path) -> Sequence[x509.Certificate]:
+    content = _read(path)
     try:
-        return x509.load_pem_x509_certificates(_read(path))
+        return x509.load_pem_x509_certificates(content)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise FileBroken(f"{path} is no PEM file of certificates: {error}") from error
+        raise FileBroken(f"{path} {explain_certificates(content, shlex.quote(str(path)))}") from error
 
 
 def _read_jwks(path: Path) -> Mapping[str, TrustedKey]:

@@ -42,7 +42,7 @@ def compose(composition: Composition, drivers: frozenset[str], auth: Kinds) -> S
         registry=_registry(composition, find_events(composition, http, endpoints)),
         jobs=_jobs(composition, endpoints),
         http=http,
-        auth=find_auth(composition, auth),
+        auth=find_auth(composition, auth, http.host),
     )
 
 

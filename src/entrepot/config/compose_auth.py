@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from entrepot.auth.settings import (
     ALGORITHMS,
@@ -13,9 +14,10 @@ from entrepot.auth.settings import (
     SillySettings,
     TokenSettings,
 )
+from entrepot.config.compose_events import find_loopback
 from entrepot.config.composition import Composition
 from entrepot.config.nodes import Origin
-from entrepot.config.values import header_name
+from entrepot.config.values import http_url, proxy_header
 
 NOWHERE = Path("/nonexistent")
 """Stands for a path that is missing, which is said elsewhere."""
@@ -24,16 +26,16 @@ Kinds = Mapping[str, Origin]
 """What the configuration names below ``auth``, and where."""
 
 
-def find_auth(composition: Composition, kinds: Kinds) -> AuthSettings:
+def find_auth(composition: Composition, kinds: Kinds, host: str | None) -> AuthSettings:
     """Of several known kinds the others are a mistake, which is said elsewhere, but for ``token`` beside ``accounts``:
-    it says how our own token service is called.
+    it says how our own token service is called. ``host``: ``http.host``.
     """
     if "proxyheader" in kinds and "accounts" not in kinds:
         composition.missing_at(
             kinds["proxyheader"], "auth.accounts", "accounts: {} beside auth.proxyheader: they say what a person may do"
         )
     if "accounts" in kinds:
-        return _Section(composition, kinds).accounts()
+        return _Section(composition, kinds).accounts(host)
     if "token" in kinds:
         return _Section(composition, kinds).token()
     if "htpasswd" in kinds:
@@ -64,7 +66,7 @@ class _Section:
             self._missing("token.rootcertbundle", "a PEM file of certificates (or jwks: a file of keys)")
         path = self._view.find("auth.token.autoredirectpath", str) or TOKEN_PATH
         return TokenSettings(
-            realm=self._needed("token.realm", "the address of the token service"),
+            realm=self._realm("the address of the token service, such as https://auth.example.com/token"),
             service=self._needed("token.service", "the name of this registry in tokens"),
             issuer=self._needed("token.issuer", "the name of the token service in tokens"),
             rootcertbundle=bundle,
@@ -74,8 +76,9 @@ class _Section:
             autoredirectpath=path if path.startswith("/") else f"/{path}",
         )
 
-    def accounts(self) -> AccountsSettings:
+    def accounts(self, host: str | None) -> AccountsSettings:
         service, issuer, realm = self._names()
+        self._warn_of_elsewhere(realm, host)
         key, cert = self._view.find("auth.accounts.key", Path), self._view.find("auth.accounts.cert", Path)
         if key is not None and cert is None:
             self._missing("accounts.cert", "the certificate of auth.accounts.key (a PEM file)")
@@ -101,13 +104,34 @@ class _Section:
         issuer = self._needed("token.issuer", "the name of the token service in tokens")
         if self._view.find("auth.token.autoredirect", bool):
             return service, issuer, None
-        return service, issuer, self._needed("token.realm", "this server's address with /auth/token or /api/auth")
+        return service, issuer, self._realm(f"this server's own address with {TOKEN_PATH} or /api/auth")
+
+    def _realm(self, allowed: str) -> str:
+        """Where clients fetch tokens. With ``autoredirect`` nobody is sent there."""
+        realm = self._needed("token.realm", allowed)
+        if not realm or self._view.find("auth.token.autoredirect", bool):
+            return realm
+        return self._composition.converted("auth.token.realm", http_url) or ""
+
+    def _warn_of_elsewhere(self, realm: str | None, host: str | None) -> None:
+        """Our tokens are to be had from us alone; a copied configuration names who gave them out before."""
+        asked = urlsplit(realm or "").hostname
+        if asked and asked != urlsplit(host or "").hostname and not find_loopback(realm):
+            self._composition.warn(
+                "auth.token.realm",
+                f"clients are sent to {asked} for tokens, and auth.accounts takes its own alone: it must be this "
+                f"server's own address with {TOKEN_PATH}; the same host in http.host says that it is",
+            )
 
     def _proxyheader(self) -> str:
-        header = self._composition.converted("auth.proxyheader", header_name) or ""
-        if header and not self._view.find("http.trustedproxies", tuple):
-            allowed = "the addresses of the proxies that say who signed in, as [10.0.0.5, 192.168.0.0/24]"
+        header = self._composition.converted("auth.proxyheader", proxy_header) or ""
+        proxies: tuple[str, ...] = self._view.find("http.trustedproxies", tuple) or ()
+        allowed = "the addresses of the proxies that say who signed in, as [10.0.0.5, 192.168.0.0/24]"
+        if header and not proxies:
             self._composition.missing("http.trustedproxies", "auth.proxyheader", allowed)
+        elif header and any(network.endswith("/0") for network in proxies):
+            everybody = "; beside auth.proxyheader anybody who connects could claim to be anybody"
+            self._composition.wrong("http.trustedproxies", allowed + everybody)
         return header
 
     def _algorithms(self) -> tuple[str, ...]:

@@ -51,11 +51,11 @@ def warn_of_loopback(composition: Composition, address: TcpAddress | UnixAddress
     if isinstance(address, UnixAddress) or not address.everywhere:
         return
     for item in _enabled(composition):
-        host = _loopback(item.find("url", str))
+        host = find_loopback(item.find("url", str))
         if host:
             composition.warn_item(item, "url", f"{host} {_LOOPBACK}")
     for key in ("auth.token.realm", "http.host"):
-        host = _loopback(composition.view.find(key, str))
+        host = find_loopback(composition.view.find(key, str))
         if host:
             composition.warn(key, f"{host} {_LOOPBACK}")
 
@@ -86,12 +86,12 @@ def _texts(item: View, key: str) -> tuple[str, ...]:
     return cast("tuple[str, ...]", item.find(key, tuple) or ())
 
 
-def _loopback(url: str | None) -> str:
+def find_loopback(url: str | None) -> str:
     """The host of the URL where it is this machine, else nothing."""
-    host = urlsplit(url or "").hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return host
     try:
+        host = urlsplit(url or "").hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return host
         return host if ip_address(host).is_loopback else ""
     except ValueError:
         return ""

@@ -92,3 +92,10 @@ def flow(node: Node) -> str:
         return "[" + ", ".join(flow(item) for item in node.items) + "]"
     pairs = (f"{shown(name)}: {HIDDEN if is_secret(name) else flow(entry)}" for name, entry in node.entries.items())
     return "{" + ", ".join(pairs) + "}"
+
+
+def veiled(node: Node) -> str:
+    """Of a secret nothing; of a map of secrets their names."""
+    if isinstance(node, Table):
+        return "{" + ", ".join(f"{named(name)}: {HIDDEN}" for name in node.entries) + "}"
+    return HIDDEN

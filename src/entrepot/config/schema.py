@@ -21,6 +21,10 @@ GO_NAMES = {
 }
 
 
+_LONGEST = 100
+"""Characters of an unknown name that are looked at."""
+
+
 class Status(Enum):
     """What this program does with a key."""
 
@@ -86,7 +90,14 @@ def tree(keys: Iterable[Key]) -> Branch:
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known name most like this one, if any is like it at all."""
+    """The known name most like this one, if any is like it at all; those that it abbreviates come first."""
     # Matching is quadratic in length, and names come from files and environments of others.
-    matches = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=cutoff)
+    asked, names = name[:_LONGEST], list(known)
+    abbreviated = [one for one in names if _abbreviates(asked, one)]
+    matches = difflib.get_close_matches(asked, abbreviated or names, n=1, cutoff=0.0 if abbreviated else cutoff)
     return matches[0] if matches else None
+
+
+def _abbreviates(short: str, name: str) -> bool:
+    """Whether ``short`` breaks off within the last part of the name, as ``HTTP_TLS_CERT`` does."""
+    return name.startswith(short) and len(short.rpartition("_")[2]) > 2 and "_" not in name[len(short) :]

@@ -35,6 +35,10 @@ _POSTGRESQL = re.compile(
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _PREFIX = re.compile(r"/([A-Za-z0-9._~-]+/)*", re.ASCII)
 _TAG_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]+", re.ASCII)
+_TAKEN = frozenset({
+    "Accept", "Authorization", "Connection", "Content-Type", "Cookie", "Forwarded", "Host", "Origin",
+    "Proxy-Authorization", "Range", "Referer", "User-Agent", "Via", "X-Real-Ip",
+})  # fmt: skip
 _INT64 = 2**63 - 1
 _LONGEST = 64
 
@@ -251,6 +255,14 @@ def header_name(text: str) -> str:
     if canonical in {"Content-Length", "Transfer-Encoding"}:
         raise ValueError(f"other headers, for {canonical} frames each answer and cannot be configured")
     return canonical
+
+
+def proxy_header(text: str) -> str:
+    """The header in which a proxy names a person: one of its own, for others come from clients or say other things."""
+    name = header_name(text)
+    if name in _TAKEN or name.startswith("X-Forwarded-"):
+        raise ValueError(f"a header for this alone, such as X-Remote-User, for {name} has a meaning of its own")
+    return name
 
 
 def header_value(text: str) -> str:
