@@ -58,7 +58,7 @@ def test_what_cannot_be_checked(premises: Premises, tmp_path: Path) -> None:
     """
     for text, words in (
         ("version: 0.1\nstorage: {inmemory: {}}\n", "lives in the server's process"),
-        (f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/gone}}}}\n", "cannot be opened"),
+        (f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/gone}}}}\n", "start the registry once"),
         ("version: 7\n", "configuration cannot be used"),
     ):
         premises.config.write_text(text)

@@ -91,6 +91,7 @@ def test_plain_http(say: Greet, addr: str, warned: bool) -> None:
     """Where other machines can connect, what their clients will say is told with its remedies."""
     said = say(f"{{addr: '{addr}'}}")
     assert ("server gave HTTP response to" in said) is warned
+    assert ("/config.yml NAME says how" in said) is warned
     assert ('{"insecure-registries": ["NAME:5077"]}' in said) is warned
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from entrepot.app.opening import open_parts
 from entrepot.auth.passwords import verify_password
+from entrepot.cli.main import main
 from entrepot.config.load import load
 from support.commands import Commands, write_config
 from support.terminals import run_on_terminal
@@ -181,3 +184,29 @@ def test_prompt(commands: Commands) -> None:
     assert PASSWORD not in said
     assert "added user ann" in said
     assert verify_password(find(commands, "ann").secret, PASSWORD)
+
+
+def test_before_the_first_start(tmp_path: Path) -> None:
+    """Where the configuration has accounts no server must have made the data directory; where it has none, it is said
+    how to make it, and nothing is made.
+    """
+    data = tmp_path / "data"
+    config = write_config(tmp_path, auth="")
+    data.rmdir()
+    said = Commands(config).refuse("user list")
+    assert f"the data directory {data} is not there; start the registry once: entrepot serve" in said
+    assert not data.exists()
+    config.write_text(config.read_text() + "auth: {accounts: {}}\n")
+    Commands(config).run("user add ann --generate --role write-all")
+    assert "ann" in Commands(config).do("user list")
+
+
+def test_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a directory without one it is said where it was looked for, and nothing is made there."""
+    monkeypatch.chdir(tmp_path)
+    for line in ("user add ann --generate", "robot list", "gc run", "index status"):
+        done = CliRunner().invoke(main, shlex.split(line), env={"REGISTRY_CONFIGURATION_PATH": None})
+        said = done.stderr
+        assert done.exit_code == 1, line
+        assert f"REGISTRY_CONFIGURATION_PATH is not set, and {tmp_path}/entrepot.yml is not there" in said, line
+    assert list(tmp_path.iterdir()) == []

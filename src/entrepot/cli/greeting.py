@@ -2,6 +2,7 @@
 """What ``entrepot serve`` says when it begins: where it listens, where the data lies, how to push a first image."""
 
 import ipaddress
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ def greet(loaded: Loaded, port: int, workers: int, names: Sequence[str] = ()) ->
         lines.append(
             f"  {loaded.ignored_config} is there but not used. To use it: {_command()} serve {loaded.ignored_config}"
         )
-    return "\n".join([*lines, *_warn_of_plain_http(settings, port), *_first_steps(settings, port, names)])
+    return "\n".join([*lines, *_warn_of_plain_http(loaded, port), *_first_steps(settings, port, names)])
 
 
 def _listens(settings: Settings, port: int) -> str:
@@ -74,15 +75,16 @@ def _host(address: TcpAddress, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _warn_of_plain_http(settings: Settings, port: int) -> list[str]:
+def _warn_of_plain_http(loaded: Loaded, port: int) -> list[str]:
     """Docker falls back to plain HTTP by itself only on loopback; a TLS hello here leaves no trace in the log."""
-    address = settings.http.address
-    if isinstance(address, UnixAddress) or _is_loopback(address.host) or settings.http.tls is not None:
+    http = loaded.settings.http
+    if isinstance(http.address, UnixAddress) or _is_loopback(http.address.host) or http.tls is not None:
         return []
+    config = "" if loaded.config_path is None else f"--config {shlex.quote(str(loaded.config_path))} "
     return [
         '  plain HTTP: clients on other machines ask for TLS first and then refuse ("server gave HTTP response to',
-        f'  HTTPS client"). Serve TLS ({_command()} cert init NAME says how), put a proxy that ends TLS in front, or',
-        f'  name this registry on each client: docker reads {{"insecure-registries": ["NAME:{port}"]}} from',
+        f'  HTTPS client"). Serve TLS ({_command()} cert init {config}NAME says how), put a proxy that ends TLS in',
+        f'  front, or name this registry on each client: docker reads {{"insecure-registries": ["NAME:{port}"]}} from',
         "  /etc/docker/daemon.json",
     ]
 

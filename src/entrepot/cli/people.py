@@ -20,6 +20,8 @@ from entrepot.auth.settings import AccountsSettings
 from entrepot.config.settings import Settings
 from entrepot.index.envelopes import Source
 from entrepot.oci.callers import Caller
+from entrepot.storage.claim import make_temporary
+from entrepot.storage.settings import FilesystemSettings
 from entrepot.telemetry.audit_log import AuditLog
 from entrepot.telemetry.logs import configure_logs
 
@@ -43,8 +45,8 @@ with_roles = click.option("--role", "roles", multiple=True, help="A role to have
 
 @contextlib.asynccontextmanager
 async def open_administration(settings: Settings) -> AsyncIterator[Administration]:
-    """The accounts of a registry, for one command. Raises ``Unavailable``."""
-    accounts = settings.auth
+    """The accounts of a registry, for one command, also before its first start. Raises ``Unavailable``."""
+    accounts, driver = settings.auth, settings.storage.driver
     if not isinstance(accounts, AccountsSettings):
         click.echo(
             "Warning: this configuration does not ask for accounts, so nothing of this holds; add to it:\n"
@@ -52,6 +54,8 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
             err=True,
         )
         accounts = AccountsSettings()
+    elif isinstance(driver, FilesystemSettings) and not driver.rootdirectory.exists():
+        make_temporary(driver.rootdirectory)  # as a first start would: nobody has to wait for one
     with open_parts(settings) as (_, index):
         await prepare_untouched(index.directory)
         log = configure_logs(replace(settings.telemetry.log, level="warn"))

@@ -54,6 +54,11 @@ def look_at(root: Path) -> Identity:
     """The directory as it is now, for a command beside a server. Raises ``Unavailable`` where it is gone."""
     try:
         return identify(root)
+    except FileNotFoundError:
+        raise Unavailable(
+            f"the data directory {root} is not there; start the registry once: entrepot serve "
+            "(with the same configuration)"
+        ) from None
     except OSError as error:
         raise Unavailable(f"the data directory {root} cannot be opened: {error.strerror}") from error
 
