@@ -14,7 +14,7 @@ import structlog
 from argon2 import PasswordHasher
 
 from entrepot.app.accounts import open_accounts, prepare_accounts
-from entrepot.auth import bearers, memo
+from entrepot.auth import memo, remembered
 from entrepot.auth.account_gate import AccountGate
 from entrepot.auth.audit import NoAudit
 from entrepot.auth.gate import Approach, OpenUpload
@@ -123,7 +123,7 @@ async def test_memory_says_what_asking_says(house: House) -> None:
                     asked.owner,
                 )
             assert asked.allows(need) == asked.rule
-    assert let_in == 20
+    assert let_in == 19
 
 
 async def test_memory_ends_with_what_was_read(house: House) -> None:
@@ -171,7 +171,9 @@ async def test_memory_holds_no_passwords(house: House) -> None:
     for way in ways:
         await house.gate.admit(way, [APP])
         assert house.gate.recall(way, APP) is not None
-    assert [key[0] for key in house.gate._memo._made] == ["account alice", "proxy alice", f"Bearer {token}"]
+    names = [key[0] for key in house.gate._memo._made]
+    assert names == ["account alice", "proxy alice", house.gate._bearers.name(f"Bearer {token}")]
+    assert token not in repr(names)
     with pytest.raises(Unauthorized):
         await house.gate.admit(come(basic("alice", "wrong")), [APP])
     assert house.gate.recall(come(basic("alice", "wrong")), APP) is None
@@ -196,17 +198,45 @@ async def test_a_lock_during_the_hashing_counts(house: House, monkeypatch: pytes
 async def test_memory_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many decisions and many tokens the oldest are forgotten, and decided anew when they come again."""
     monkeypatch.setattr(memo, "MOST", 10)
-    monkeypatch.setattr(bearers, "MOST", 3)
+    monkeypatch.setattr(house.gate._bearers._seen, "_most", 3)
     tokens = [await house.token(come(basic("alice")), APP) for _ in range(5)]
     for token in tokens:
         for number in range(5):
             await house.gate.admit(come(f"Bearer {token}"), [APP])
             house.gate.recall(come(f"Bearer {token}", address=f"192.0.2.{number}"), APP)
     assert len(house.gate._memo._made) <= 10
-    assert len(house.gate._bearers._seen) <= 3
+    assert len(house.gate._bearers._seen._found) <= 3
     assert house.gate._bearers.recall(tokens[0]) is None
     await house.gate.admit(come(f"Bearer {tokens[0]}"), [APP])
     assert house.gate._bearers.recall(tokens[0]) is not None
+
+
+async def test_long_tokens_are_not_remembered(house: House) -> None:
+    """Whoever may pull something gets tokens as long as headers may be; they are good, and read anew each time."""
+    scopes = [repository(f"public/{'x' * 200}{number}") for number in range(40)]
+    short, long = await house.token(come(), scopes[0]), await house.token(come(), *scopes)
+    assert len(short) < remembered.LONGEST < len(long)
+    for token in (short, long):
+        assert (await house.gate.admit(come(f"Bearer {token}"), [scopes[0]])).rule == "role anonymous: public/** pull"
+    assert house.gate.recall(come(f"Bearer {short}"), scopes[0]) is not None
+    assert house.gate.recall(come(f"Bearer {long}"), scopes[0]) is None
+    assert len(house.gate._memo._made) == len(house.gate._bearers._seen._found) == 1
+
+
+async def test_memory_is_bounded_by_the_length_of_tokens(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many tokens of some kilobytes push each other out before there are as many as of short ones."""
+    scopes = [repository(f"public/{'x' * 200}{number}") for number in range(10)]
+    tokens = [await house.token(come(), *scopes) for _ in range(8)]
+    monkeypatch.setattr(remembered, "MOST_CHARACTERS", 3 * len(tokens[0]) + 100)
+    monkeypatch.setattr(memo, "MOST_CHARACTERS", 5 * len(tokens[0]) + 100)
+    for token in tokens:
+        await house.gate.admit(come(f"Bearer {token}"), [scopes[0]])
+        for _ in range(2):
+            assert house.gate.recall(come(f"Bearer {token}"), scopes[0]) is not None
+    assert len(house.gate._bearers._seen._found) == 3
+    assert house.gate._bearers._seen._size <= remembered.MOST_CHARACTERS
+    assert len(house.gate._memo._made) == 5
+    assert house.gate._memo._size <= memo.MOST_CHARACTERS
 
 
 async def test_challenges(house: House) -> None:
@@ -261,6 +291,17 @@ async def test_whom_a_proxy_has_signed_in(house: House) -> None:
     with pytest.raises(Denied, match="locked"):
         await house.gate.admit(come(signed_in="alice"), [repository("public/x")])
     assert house.gate.recall(come(signed_in="alice"), repository("public/x")) is None
+
+
+async def test_a_robot_is_nobody_whom_a_proxy_signs_in(house: House) -> None:
+    """Names of people are given elsewhere; one that is a robot's gets none of what the robot may do."""
+    await house.index.directory.add_account(
+        Account("ci", "robot", "sha256:x", created_at=1.0, roles=("administrators",))
+    )
+    with pytest.raises(Denied, match="robot"):
+        await house.gate.admit(come(signed_in="ci"), [APP])
+    assert house.gate.recall(come(signed_in="ci"), APP) is None
+    assert (await house.gate.admit(come(signed_in="guest"), [])).actor == "guest"
 
 
 async def test_tokens_of_guests(house: House) -> None:

@@ -26,7 +26,7 @@ from entrepot.oci.errors import (
 from support.people import ROOT, Office, open_office
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PASSWORD = "correct horse"
@@ -113,6 +113,21 @@ async def test_own_password(office: Office) -> None:
         await users.change_password("ann", PASSWORD, "short", ROOT)
     changed = await users.change_password("ann", PASSWORD, "another password", ROOT)
     assert verify_password(changed.secret, "another password")
+
+
+async def test_new_passwords_are_hashed_where_logins_are(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread of its own for each: all that is hashed goes through the guard."""
+    users = office.administration.users
+    plain, hashed = users._guard.hash, []
+
+    async def note(job: Callable[[], str]) -> str:
+        hashed.append(await plain(job))
+        return hashed[-1]
+
+    monkeypatch.setattr(users._guard, "hash", note)
+    added = await users.add("ann", PASSWORD, [], "", ROOT)
+    changed = await users.change_password("ann", PASSWORD, "another password", ROOT)
+    assert hashed == [added.secret, changed.secret]
 
 
 async def test_without_password(office: Office) -> None:

@@ -160,3 +160,6 @@ async def test_standing(office: Office) -> None:
     stranger = await explainer.find_standing("stranger")
     assert stranger.account is None
     assert {rule.subject for rule in stranger.rules} == {"role:everyone", "role:anonymous"}
+    nobody = await explainer.find_standing("")
+    assert nobody.roles == ("anonymous",)
+    assert {rule.subject for rule in nobody.rules} == {"role:anonymous"}

@@ -138,13 +138,32 @@ def test_what_of_it_is_permitted(person: Person, scope: str, address: str, expec
     assert permitted == frozenset(expected.split(",")) - {""}
 
 
+def test_invented_actions_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only actions that there are get decided on, however many words a client invents."""
+    policy = Policy(rules("role:anonymous public/** pull"))
+    asked: list[Access] = []
+    plain = policy.find_rule
+
+    def note(person: Person, access: Access, address: str) -> str | None:
+        asked.append(access)
+        return plain(person, access, address)
+
+    monkeypatch.setattr(Policy, "find_rule", lambda _, person, access, address: note(person, access, address))
+    invented = frozenset(f"a{number}" for number in range(1000))
+    for kind, name in (("repository", "public/app"), ("registry", "catalog"), ("registry", "x"), ("plugin", "x")):
+        assert policy.find_permitted(NOBODY, Access(kind, name, invented), INSIDE) == frozenset()
+    assert asked == []
+    assert policy.find_permitted(NOBODY, Access("repository", "public/app", invented | {"pull"}), INSIDE) == {"pull"}
+    assert [access.actions for access in asked] == [{"pull"}]
+
+
 def test_nobody_may_do_anything_without_rules() -> None:
     """Deny by default, but to administrators."""
     nothing = Policy(())
     for person in (NOBODY, HANS, ANN, CI):
         for scope in ("repository:a:pull", "registry:catalog:*", "registry:administration:*"):
             assert nothing.find_rule(person, Access.parse(scope), INSIDE) is None
-        assert nothing.find_sight(person, INSIDE) == NOTHING
+        assert nothing.find_sight(person, INSIDE).patterns == NOTHING.patterns
     assert nothing.find_rule(ROOT, ADMINISTRATION, INSIDE) == "role administrators"
     assert nothing.find_sight(ROOT, INSIDE) == EVERYTHING
 
@@ -171,12 +190,15 @@ def test_sight() -> None:
     policy = Policy(
         rules("role:anonymous public/** pull", "user:ann a pull,push 10.0.0.0/8", "user:ann b push", "user:ben ** pull")
     )
-    assert policy.find_sight(NOBODY, INSIDE) == Sight(frozenset({1}))
+    assert policy.find_sight(NOBODY, INSIDE) == Sight(frozenset({1}), actors=False)
     assert policy.find_sight(ANN, OUTSIDE) == Sight(frozenset({1}))
     assert policy.find_sight(ANN, INSIDE) == Sight(frozenset({1, 2}))
     assert policy.find_sight(BEN, INSIDE) == EVERY_REPOSITORY
     assert policy.find_sight(ROOT, INSIDE) == EVERYTHING
     assert EVERY_REPOSITORY != EVERYTHING
+    everybody = Policy(rules("role:anonymous ** pull"))
+    assert everybody.find_sight(NOBODY, INSIDE) == Sight(None, actors=False)
+    assert everybody.find_sight(ANN, INSIDE) == EVERY_REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -251,4 +273,4 @@ def test_more_decisions_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(20):
         assert policy.find_rule(NOBODY, Access.parse(f"repository:a/{number}:pull"), INSIDE) is not None
         assert policy.find_rule(NOBODY, Access.parse(f"repository:b/{number}:pull"), INSIDE) is None
-        assert policy.find_sight(NOBODY, f"10.0.0.{number}") == Sight(frozenset({1}))
+        assert policy.find_sight(NOBODY, f"10.0.0.{number}") == Sight(frozenset({1}), actors=False)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from entrepot.auth.gate import OpenUpload
 from entrepot.auth.key_names import find_thumbprint
+from entrepot.auth.remembered import LONGEST
 from entrepot.auth.seals import Seals
 from entrepot.auth.settings import TokenSettings
 from entrepot.auth.token_gate import TokenGate
@@ -92,6 +93,15 @@ async def test_good(bench: Bench) -> None:
     assert admission.allows(TO_DELETE) == "auth.token"
     assert admission.allows(CATALOG) is None
     assert admission.allows(to_repository(RepositoryName("team/app2"), PULL)) is None
+
+
+async def test_long_tokens_are_not_remembered(bench: Bench) -> None:
+    """They are good, and read anew each time: an issuer that gives to anybody would let them fill the memory."""
+    long = bench.forge.token([*TO_ALL, {"type": "repository", "name": "x" * LONGEST, "actions": ["pull"]}])
+    assert len(long) > LONGEST
+    assert (await bench.admit(long)).actor == "alice"
+    assert bench.gate.recall(approach(f"Bearer {long}"), TO_PULL) is None
+    assert not bench.gate._seen._found
 
 
 async def test_challenge_without_a_token(bench: Bench) -> None:
@@ -232,6 +242,12 @@ async def test_an_expired_token_finishes_its_upload(bench: Bench) -> None:
     assert "invalid_token" in await bench.refusal(bench.forge.token(TO_ALL, aud="x"), TO_PUSH, upload=mine)
     bench.ahead = DAY + 400
     assert "invalid_token" in await bench.refusal(token, TO_PUSH, upload=mine)
+
+
+@pytest.mark.parametrize(("subject", "shown"), [("", False), ("ann", True)])
+async def test_nobody_sees_no_names(bench: Bench, subject: str, *, shown: bool) -> None:
+    """Who did something is shown to whom the token names."""
+    assert (await bench.admit(bench.forge.token(TO_ALL, sub=subject), TO_PUSH)).sight.actors is shown
 
 
 async def test_uploads_of_nobody_have_no_seal(bench: Bench) -> None:

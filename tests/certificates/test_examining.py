@@ -39,9 +39,9 @@ def test_the_usual_recipe(tmp_path: Path) -> None:
     files = self_sign(tmp_path, "-subj", "/CN=registry.example.com")
     [found] = weaknesses(files)
     assert "has no subject alternative name" in found
-    assert found.endswith("entrepot cert init registry.example.com")
+    assert found.endswith("entrepot cert init --force registry.example.com")
     [found] = weaknesses(files, "hub.example.com")
-    assert found.endswith("entrepot cert init hub.example.com registry.example.com")
+    assert found.endswith("entrepot cert init --force hub.example.com registry.example.com")
 
 
 @pytest.mark.parametrize(
@@ -203,3 +203,26 @@ def test_what_to_trust(tmp_path: Path) -> None:
     assert anchor(files) is None
     alone = self_sign(tmp_path / "c", *NAMED, recipe=QUICK)
     assert anchor(alone) == check_servable(read_pair(alone.certificate, alone.key))[0]
+
+
+def test_the_command_that_mends(tmp_path: Path) -> None:
+    """It names configuration and --force, quoted for a shell; to renew only where the authority's key is beside it."""
+    config = tmp_path / "a config.yml"
+
+    def said(files: PairFiles, host: str | None = None, *, days: float = 1) -> str:
+        pair = read_pair(files.certificate, files.key, config)
+        [found] = list_weaknesses(pair, check_servable(pair), datetime.now(UTC) + timedelta(days=days), host)
+        return found
+
+    foreign = self_sign(tmp_path / "foreign", *NAMED, recipe=QUICK)
+    whole = f"entrepot cert init --force --config '{config}' registry '*.example.com' 10.0.0.1 ::1"
+    for days in (360, 366):
+        assert said(foreign, days=days).endswith(whole)
+        assert "cert renew" not in said(foreign, days=days)
+    ours = issue(tmp_path / "ours", "registry")
+    for days in (390, 400):
+        assert said(ours, days=days).endswith(f"; entrepot cert renew --config '{config}'")
+    assert said(ours, "hub").endswith(f"entrepot cert init --config '{config}' hub registry")
+    (tmp_path / "ours" / "ca.key").unlink()
+    assert said(ours, days=400).endswith(f"entrepot cert init --force --config '{config}' registry")
+    assert "cert renew" not in said(ours, days=400)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -182,3 +183,72 @@ def test_show(configured: Path, tmp_path: Path) -> None:
     key = tmp_path / "certs/domain.key"
     key.write_bytes(issue(tmp_path / "other").key.read_bytes())
     assert "is not that of the certificate" in cert("show", "--config", configured, status=1).stderr
+
+
+def command_in(text: str) -> list[str]:
+    """What is said to be typed, less ``entrepot cert``."""
+    return shlex.split(text[text.index("entrepot cert init") :].splitlines()[0])[2:]
+
+
+def test_what_is_said_mends(configured: Path, tmp_path: Path) -> None:
+    """The command in a finding or a refusal, run as it stands, leaves a certificate with which nothing is wrong."""
+    files = self_sign(tmp_path / "certs", "-subj", "/CN=registry.example.com", recipe=QUICK)
+    command: list[str] = []
+    for ask in (["show"], ["renew"], ["init", "registry.example.com"]):
+        command = command_in(cert(*ask, "-c", configured, status=1).stderr)
+        assert command == ["init", "--force", "--config", str(configured), "registry.example.com"]
+    cert(*command)
+    cert("show", "-c", configured)
+    assert names_of(files.certificate) == ("registry.example.com",)
+
+
+def test_an_authority_without_its_key(configured: Path, tmp_path: Path) -> None:
+    """The refusals say how to begin anew; then the former authority is kept, and nothing is wrong."""
+    cert("init", "hub", "-c", configured)
+    former = (tmp_path / "certs/ca.crt").read_bytes()
+    (tmp_path / "certs/ca.key").unlink()
+    said = ""
+    for ask in (["renew"], ["init", "hub"]):
+        said = cert(*ask, "-c", configured, status=1).stderr
+        assert "without its key" in said
+        assert command_in(said) == ["init", "--force", "--config", str(configured), "hub"]
+    cert(*command_in(said))
+    assert (tmp_path / "certs/ca.crt.old").read_bytes() == former
+    cert("show", "-c", configured)
+    cert("renew", "-c", configured)
+
+
+def test_what_was_kept_stays(configured: Path, tmp_path: Path) -> None:
+    """A second --force does not write over what the first one kept."""
+    kept = []
+    for name in ("one", "two"):
+        files = self_sign(tmp_path / "certs", "-subj", f"/CN={name}", recipe=QUICK)
+        kept.append(files.certificate.read_bytes())
+        cert("init", "--force", "hub", "-c", configured)
+    assert [(tmp_path / f"certs/domain.crt.old{more}").read_bytes() for more in ("", "1")] == kept
+
+
+def test_what_to_trust_of_a_strangers_certificate(configured: Path, tmp_path: Path) -> None:
+    """Beside an authority that did not issue it, clients are given the certificate itself."""
+    cert("init", "hub", "-c", configured)
+    assert f"sudo cp {tmp_path}/certs/ca.crt " in cert("show", "-c", configured).stdout
+    self_sign(tmp_path / "certs", "-subj", "/CN=hub", "-addext", "subjectAltName=DNS:hub", recipe=QUICK)
+    said = cert("show", "-c", configured).stdout
+    assert "do not belong together" in said
+    assert f"sudo cp {tmp_path}/certs/domain.crt " in said
+    assert f"sudo cp {tmp_path}/certs/ca.crt " not in said
+
+
+def test_names_that_go(configured: Path) -> None:
+    """A second init says for whom the certificate is no longer."""
+    assert "no longer for" not in cert("init", "hub", "old", "10.0.0.1", "-c", configured).stdout
+    assert "no longer for: old, 10.0.0.1\n" in cert("init", "hub", "new", "-c", configured).stdout
+    assert "no longer for" not in cert("init", "hub", "new", "-c", configured).stdout
+
+
+def test_a_star_is_no_host(configured: Path) -> None:
+    """Clients are told of a host below it, never of a directory with a star."""
+    said = cert("init", "*.example.com", "-c", configured).stdout
+    assert "/etc/docker/certs.d/NAME.example.com:5077/ca.crt" in said
+    assert "certs.d/*" not in said
+    assert "certs.d/*" not in cert("show", "-c", configured).stdout

@@ -112,3 +112,37 @@ def test_tls(say: Greet, addr: str) -> None:
     said = say(f"{{addr: '{addr}', {TLS}}}")
     assert "listens on  https://" in said
     assert "plain HTTP" not in said
+
+
+@pytest.mark.parametrize(
+    ("http", "names", "host"),
+    [
+        (f"{{addr: ':5077', {TLS}}}", ["registry.example.com", "10.0.0.1"], "registry.example.com:5077"),
+        (f"{{addr: ':5077', {TLS}}}", ["*.example.com", "::1"], "[::1]:5077"),
+        (f"{{addr: ':5077', {TLS}}}", ["*.example.com"], "localhost:5077"),
+        (f"{{addr: ':5077', {TLS}}}", [], "localhost:5077"),
+        (f"{{addr: ':5077', host: 'https://hub.example.com', {TLS}}}", ["registry"], "hub.example.com"),
+    ],
+)
+def test_the_name_of_the_certificate(loaded: Callable[[str], Loaded], http: str, names: list[str], host: str) -> None:
+    """docker refuses another name than the certificate's; what http.host says counts more, a star is no name."""
+    assert f"  docker push {host}/alpine" in greet(loaded(http), 5077, 2, names).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("auth", "access", "login"),
+    [
+        ("", "open to whoever reaches it", False),
+        ("auth: {accounts: {}}", "accounts", True),
+        ("auth: {htpasswd: {realm: a, path: /etc/htpasswd}}", "htpasswd /etc/htpasswd", True),
+        ("auth: {token: {realm: 'https://a', service: a, issuer: corp, jwks: /a}}", "tokens of corp", False),
+        ("auth: {silly: {realm: a, service: a}}", "whoever names any user (auth.silly, for tests)", False),
+    ],
+)
+def test_access(say: Greet, auth: str, access: str, *, login: bool) -> None:
+    """One line says who is let in; where a password is asked for, the first step is to log in."""
+    said = say(f"{{addr: ':5077', host: 'https://hub.example.com'}}\n{auth}").splitlines()
+    assert f"  access      {access}" in said
+    first = said[said.index("Push a first image:") + 1]
+    assert (first == "  docker login hub.example.com") is login
+    assert login or first == "  docker pull alpine"

@@ -12,6 +12,7 @@ import pytest
 from entrepot.app.opening import open_parts
 from entrepot.auth.generated import verify_token
 from entrepot.config.load import load
+from support.certificates import issue
 from support.commands import Commands, write_config
 
 if TYPE_CHECKING:
@@ -98,3 +99,13 @@ def test_refusals(commands: Commands) -> None:
     ):
         assert why in commands.refuse(line, status=status)
     assert commands.read("robot list") == []
+
+
+def test_the_name_of_the_certificate(tmp_path: Path) -> None:
+    """Where TLS is served, its token is for the name that docker can verify."""
+    files = issue(tmp_path / "certs", "registry.example.com")
+    config = write_config(tmp_path)
+    tls = f"tls: {{certificate: {files.certificate}, key: {files.key}}}"
+    config.write_text(config.read_text().replace("':5005'", f"':5005', {tls}"))
+    done = Commands(config).run("robot add ci")
+    assert "docker login --username ci --password-stdin registry.example.com:5005" in done.stderr

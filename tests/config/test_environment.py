@@ -161,6 +161,7 @@ def test_quotes_inside_values(start: Start, value: str, host: str | None) -> Non
         ("REGISTRY_HEALTH_TCP_X_ADDR", "ignored"),
         ("REGISTRY_", "ignored"),
         ("REGISTRY__", "ignored"),
+        ("REGISTRY_AUTH_FILE", "podman"),
         ("REGISTRY_PORT", "Kubernetes"),
         ("REGISTRY_PORT_5000_TCP", "Kubernetes"),
         ("REGISTRY_PORT_5000_TCP_ADDR", "Kubernetes"),

@@ -173,7 +173,7 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [
     ("http.headers", "{X-A: [a], 'X B': [b]}", "http.headers.X B", "the name X B", "letters, digits and hyphens"),
     ("http.headers", "{Content-Length: ['1']}", "http.headers.Content-Length", "the name", "frames each answer"),
     ("http.headers", "{Authorization: abc}", "http.headers.Authorization", "a single value", "Authorization: [***]"),
-    ("health.http", "[{uri: 'http://a', headers: {B: c}}]", "health.http[0].headers.B", "c", "such as B: [c]"),
+    ("health.http", "[{uri: 'http://a', headers: {B: c}}]", "health.http[0].headers.B", "a single value", "B: [***]"),
     ("http.debug.addr", "localhost", "http.debug.addr", "localhost", "host:port, such as :5000"),
     ("http.debug.addr", "':1'", "http.debug.addr", ":1", "another port than http.addr's"),
     ("http", "{debug: {addr: '127.0.0.1:5000'}}", "http.debug.addr", "127.0.0.1:5000", "another port than"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from entrepot.config.nodes import DEFAULT, Scalar
 from entrepot.config.redact import described, is_secret, shown
 
 if TYPE_CHECKING:
-    from config.conftest import Start, Stop
+    from config.conftest import Setting, Start, Stop
 
 FILES = Path(__file__).with_name("files")
 HEAD = "version: 0.1\nstorage: inmemory\n"
@@ -63,6 +64,16 @@ def test_files_that_stop(name: str) -> None:
         ("http: {headers: {'Authorization: Bearer hunter2': }}", {}),
         ("http: {headers: {X-Auth-Token: [a, 'hunter2\u2115']}}", {}),
         ("health: {http: [{uri: 'http://a', headers: {Authorization: hunter2}}]}", {}),
+        (
+            "notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: [hunter2], X-B: [a, hunter2]}}]}",
+            {},
+        ),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: hunter2}}]}", {}),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: ['hunter2\\u2115']}}]}", {}),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: [{hunter2: a}]}}]}", {}),
+        ("notifications: {endpoints: [{name: a, url: 'http://a', headers: hunter2}]}", {}),
+        ("health: {http: [{uri: 'http://a', headers: {X-Api: [hunter2]}}]}", {}),
+        ("health: {http: [{uri: 'http://a', headers: {X-Api: hunter2}}]}", {}),
         ("", {"REGISTRY_HTTP_HEADERS_AUTHORIZATION": "hunter2"}),
         ("http: {host: 'ftp://a:hunter2@b'}", {}),
         ("http: {host: 'https://a:hunter2@b/'}", {}),
@@ -159,3 +170,65 @@ def test_the_address_of_a_database(url: str, start: Start) -> None:
     assert "index.url" in printed
     assert "***" in printed
     assert "hunter2" not in printed
+
+
+def test_headers_for_others(start: Start) -> None:
+    """Whatever a header is called that is sent to an endpoint or a health check, its name alone is shown; of our own
+    answers the values, too.
+    """
+    checks = "health: {http: [{uri: 'http://a', headers: {X-Api: [hunter2]}}]}\n"
+    told = "notifications: {endpoints: [{name: a, url: 'http://a', headers: {X-Api: [hunter2], X-B: [c]}}]}\n"
+    loaded = start(f"{HEAD}{checks}{told}http: {{headers: {{X-Api: [shown]}}}}\n", {})
+    printed = {entry.key: entry.value for entry in loaded.effective}
+    assert printed["notifications.endpoints[0].headers"] == "{X-Api: ***, X-B: ***}"
+    assert printed["health.http[0].headers"] == "{X-Api: ***}"
+    assert printed["http.headers"] == "{X-Api: [shown]}"
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nhunter2\nhunter2\n-----END PRIVATE KEY-----\n"
+PATHS = [
+    ("http.tls.key", "REGISTRY_HTTP_TLS_KEY"),
+    ("http.tls.certificate", "REGISTRY_HTTP_TLS_CERTIFICATE"),
+    ("auth.accounts.key", "REGISTRY_AUTH_ACCOUNTS_KEY"),
+    ("auth.accounts.cert", "REGISTRY_AUTH_ACCOUNTS_CERT"),
+    ("auth.token.rootcertbundle", "REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE"),
+    ("auth.token.jwks", "REGISTRY_AUTH_TOKEN_JWKS"),
+    ("auth.htpasswd.path", "REGISTRY_AUTH_HTPASSWD_PATH"),
+]
+
+
+@pytest.mark.parametrize(("key", "variable"), PATHS)
+def test_a_text_where_a_path_is_wanted(stop: Stop, setting: Setting, key: str, variable: str) -> None:
+    """``KEY="$(cat key)"``: it says that the path is wanted, and nothing of the text, in YAML as in a variable."""
+    folded = KEY.strip().replace("\n", " ")
+    cases = [
+        (HEAD, {variable: KEY}, "text of a PEM file; write its path"),
+        (HEAD, {variable: KEY.replace("\n", "")}, "text of a PEM file; write its path"),
+        (HEAD, {variable: "hunter2\nhunter2"}, "the path of a file that holds it"),
+        (setting(key, json.dumps(KEY)), {}, "text of a PEM file; write its path"),
+        (setting(key, f"'{folded}'"), {}, "text of a PEM file; write its path"),
+        (setting(key, '"hunter2\\nhunter2"'), {}, "the path of a file that holds it"),
+    ]
+    for text, environ, advice in cases:
+        mistakes = stop(text, environ)
+        assert [advice in mistake.allowed for mistake in mistakes if mistake.key == key] == [True]
+        assert "hunter2" not in "".join(map(repr, mistakes))
+
+
+@pytest.mark.parametrize(
+    ("section", "environ"),
+    [
+        ("", {"REGISTRY_HTTP_TLS_CLIENTCAS": KEY}),
+        (f"http: {{tls: {{clientcas: [{json.dumps(KEY)}]}}}}", {}),
+        (f"http: {{tls: {json.dumps(KEY)}}}", {}),
+        ("", {"REGISTRY_HTTP_TLS": KEY}),
+        ("", {"REGISTRY_HTTP_ADDR": KEY}),
+        ("", {"REGISTRY_HTTP_HOST": KEY}),
+        ("http:\n  tls:\n    key: |\n      " + KEY.replace("\n", "\n      "), {}),
+        ("http:\n  tls:\n    key: " + KEY, {}),
+        (f"http: {{addr: {json.dumps(KEY)}, net: unix}}", {}),
+    ],
+)
+def test_the_text_of_a_key_elsewhere(stop: Stop, section: str, environ: dict[str, str]) -> None:
+    """Wherever it was put, no mistake repeats it."""
+    assert "hunter2" not in "".join(map(repr, stop(f"{HEAD}{section}\n", environ)))

@@ -98,3 +98,14 @@ def test_no_tls_on_a_socket_file(stop: Stop) -> None:
     (mistake,) = stop(f"version: 0.1\nstorage: inmemory\n{tls}\n")
     assert mistake.key == "http.net"
     assert "socket file" in mistake.allowed
+
+
+@pytest.mark.parametrize(("scheme", "warned"), [("http", True), ("HTTP", True), ("https", False)])
+def test_a_host_without_tls(start: Start, scheme: str, *, warned: bool) -> None:
+    """`http.host` with http:// leads every client away from TLS; that is said, and only then."""
+    head = f"version: 0.1\nstorage: inmemory\nhttp: {{host: '{scheme}://hub.example.com'"
+    loaded = start(f"{head}, tls: {{{PAIR}}}}}\n")
+    assert [("http.host" in said, "every client is sent to http://" in said) for said in loaded.warnings] == (
+        [(True, True)] if warned else []
+    )
+    assert start(f"{head}}}\n").warnings == ()

@@ -14,6 +14,7 @@ from entrepot.auth.issuing import find_epoch
 from entrepot.oci.access import Access
 from support import images, transfer
 from support.accounts import PASSWORD, ROOT, People, accounts, bearer, from_address, make_administrator, token
+from support.feeds import walk
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -178,6 +179,19 @@ def test_lists_show_what_may_be_pulled(registry: Server, alice: tuple[str, str])
     assert client.get("/v2/_catalog").json() == {"repositories": ["public/app"]}
     assert as_root(registry).get("/v2/_catalog").json() == {"repositories": ["private/app", "public/app"]}
     assert with_token(registry, None, "registry:catalog:*").get("/v2/_catalog").json()["repositories"] == ["public/app"]
+
+
+@pytest.mark.usefixtures("people")
+def test_lists_ask_who_it_is(registry: Server) -> None:
+    """Clients ask without credentials first: answered with what is public, they would never show what they may see.
+    With docker's empty name and password, and to programs that use the JSON API, what is public is shown.
+    """
+    nobody = registry.client()
+    assert nobody.get("/v2/_catalog").headers["WWW-Authenticate"].endswith('scope="registry:catalog:*"')
+    assert nobody.get("/v1/search?q=app").status_code == 401
+    found = nobody.get("/v1/search?q=app", headers={"Authorization": "Basic Og=="}).json()["results"]
+    assert [one["name"] for one in found] == ["public/app"]
+    assert nobody.get("/api/v1/repositories").json()["repositories"] == [{"name": "public/app"}]
 
 
 @pytest.mark.parametrize("deed", ["lock", "change_password", "remove"])
@@ -389,3 +403,27 @@ def test_one_pair_for_all_workers(registry: Server, people: People, alice: tuple
     raw = token(registry, alice)
     assert people.issuer().read_access(raw).subject == alice[0]
     assert asked(registry, "/v2/", {"Authorization": f"Bearer {raw}"}) == {200}
+
+
+def test_who_did_it_is_for_those_who_say_who_they_are(registry: Server, people: People, alice: tuple[str, str]) -> None:
+    """History, trash and events name the actor to whoever has an account, and to nobody else."""
+    name = f"public/{alice[0]}"
+    people.rule(f"user:{alice[0]}", name, "pull", "push", "delete")
+    client, known = registry.client(), with_basic(registry, alice)
+    everywhere(registry, lambda: known.get(f"/v2/{name}/tags/list").status_code == 404, what="the rule holds")
+    made = transfer.push(known, name, images.image(layers=0), "1.0")
+    transfer.push(known, name, images.image(layers=0), "1.0")
+    assert known.delete(f"/v2/{name}/manifests/{made.digest}").status_code == 202
+
+    def find_actors(asking: httpx.Client) -> list[object]:
+        moves = asking.get(f"/api/v1/repositories/{name}/-/tags/1.0/history").json()["moves"]
+        trash = asking.get(f"/api/v1/repositories/{name}/-/trash").json()["manifests"]
+        events = [one for one in walk(asking)[0] if one["target"].get("repository") == name]
+        assert moves
+        assert trash
+        assert events
+        return [*(one["actor"] for one in (*moves, *trash)), *(one["actor"].get("name", "") for one in events)]
+
+    until(lambda: any(one["target"].get("repository") == name for one in walk(known)[0]), what="the feed tells")
+    assert set(find_actors(known)) == {alice[0]}
+    assert set(find_actors(client)) == {""}

@@ -64,6 +64,42 @@ def test_pages_of_other_sites(http: httpx.Client, method: str, rest: tuple[str, 
     assert ask(http, method, place("foreign/app", *rest)).status_code in ({404} if DIGEST in rest else {200, 202})
 
 
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example.com"}])
+def test_pages_of_other_sites_and_the_protocol(http: httpx.Client, headers: dict[str, str]) -> None:
+    """Every method of /v2/ that changes something, too: also what a page could send without asking."""
+    made = transfer.push(http, "foreign/v2", images.image(layers=1), "latest")
+    layer = made.blobs[-1].digest
+    mount = f"/v2/foreign/other/blobs/uploads/?mount={layer}&from=foreign/v2"
+    begun = http.post("/v2/foreign/v2/blobs/uploads/").headers["Location"]
+    for method, path in (
+        ("POST", mount),
+        ("POST", "/v2/foreign/v2/blobs/uploads/"),
+        ("PATCH", begun),
+        ("PUT", begun),
+        ("DELETE", begun),
+        ("PUT", "/v2/foreign/v2/manifests/latest"),
+        ("DELETE", "/v2/foreign/v2/manifests/latest"),
+        ("DELETE", f"/v2/foreign/v2/blobs/{layer}"),
+    ):
+        answer = http.request(method, path, headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "DENIED"), (method, path)
+    transfer.assert_serves(http, "foreign/v2", made, ["latest"])
+    assert http.head(f"/v2/foreign/other/blobs/{layer}").status_code == 404
+    assert http.get("/v2/foreign/v2/manifests/latest", headers=headers).status_code == 200
+    assert http.post(mount).status_code == 201
+
+
+def test_a_web_ui_elsewhere(start_server: StartServer) -> None:
+    """A page that http.headers lets use /v2/ may delete by it, and pages of no other origin."""
+    ui = "https://ui.example.com"
+    client = start_server({"http": {"headers": {"Access-Control-Allow-Origin": [ui]}}}).client()
+    made = transfer.push(client, "team/app", images.image(), "latest")
+    path = f"/v2/team/app/manifests/{made.digest}"
+    assert client.delete(path, headers={"Origin": "https://evil.example.com"}).status_code == 403
+    assert client.delete(path, headers={"Origin": ui, "Sec-Fetch-Site": "cross-site"}).status_code == 202
+    assert client.get(path).status_code == 404
+
+
 def test_what_is_not_there(http: httpx.Client) -> None:
     """404 says what is missing, in the form of the protocol's errors."""
     transfer.push(http, "there", images.image(), "latest")

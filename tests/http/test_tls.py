@@ -198,7 +198,7 @@ def test_the_usual_recipe_is_named(tmp_path: Path) -> None:
     server._answers = lambda: _succeeds("--insecure", f"{server.url}/v2/", ca=files.ca)  # type: ignore[method-assign]
     with server:
         assert "has no subject alternative name" in server.log()
-        assert "entrepot cert init registry.example.com" in server.log()
+        assert f"entrepot cert init --force --config {server.config_path} registry.example.com" in server.log()
 
 
 def test_what_cannot_be_served_stops_the_start(pair: PairFiles, tmp_path: Path) -> None:

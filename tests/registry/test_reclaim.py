@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from entrepot.index.sight import EVERY_REPOSITORY, Sight
 from entrepot.jobs.collecting import collect
 from entrepot.jobs.settings import CollectorSettings
 from entrepot.oci.callers import THE_REGISTRY
@@ -101,6 +102,34 @@ async def test_the_trash_shares(house: House) -> None:
     await house.registry.repositories.remove(OTHER, THE_REGISTRY)
     said = await house.registry.catalogue.reclaim(NAME, None)
     assert (said.freed, said.shared_blobs) == (0, 4)
+
+
+@pytest.mark.parametrize("what", ["repository", "tag", "manifest"])
+async def test_what_others_have_is_not_told(house: House, what: str) -> None:
+    """For who does not see all repositories the answer is the same whatever others hold or held; what this repository
+    itself needs still counts.
+    """
+    registry = house.registry
+    content = images.image()
+    await push(registry, NAME, content, "latest", "other")
+    await push(registry, NAME, images.index([content]), "index")
+    reference: Reference | None = {"repository": None, "tag": Tag("index"), "manifest": Digest(content.digest)}[what]
+    mine = Sight(frozenset({1}))
+    alone = await registry.catalogue.reclaim(NAME, reference, mine)
+    assert alone == await registry.catalogue.reclaim(NAME, reference)
+    assert (alone.freed > 0, alone.shared > 0) == {
+        "repository": (True, False),
+        "tag": (True, False),
+        "manifest": (True, False),
+    }[what]
+    await push(registry, OTHER, content, "latest")
+    assert await registry.catalogue.reclaim(NAME, reference, mine) == alone
+    everything = await registry.catalogue.reclaim(NAME, reference)
+    assert everything == await registry.catalogue.reclaim(NAME, reference, EVERY_REPOSITORY)
+    await registry.repositories.remove(OTHER, THE_REGISTRY)
+    assert await registry.catalogue.reclaim(NAME, reference, mine) == alone
+    if what != "tag":
+        assert everything != alone
 
 
 async def test_what_is_not_there(house: House) -> None:

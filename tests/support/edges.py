@@ -17,6 +17,7 @@ from entrepot.web.api.joining import join_api
 from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.locations import Locations
+from entrepot.web.origins import Origins, find_allowed
 from entrepot.web.pages import Pages
 from entrepot.web.settings import HttpSettings, TcpAddress
 from entrepot.web.v1 import Search
@@ -59,7 +60,7 @@ class EdgeUnderTest:
         doors = Doors(gate or OpenGate(), settings)
         self._api = join_api(registry, doors, settings, administration)
         parts = Parts(
-            Api(registry, doors, Locations(settings)),
+            Api(registry, doors, Locations(settings), Origins(settings.base, find_allowed(settings.headers))),
             Search(registry, doors),
             self._api,
             Pages(self.board, registry.catalogue, None),

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose pages may have a browser change something."""
 
+from collections.abc import Iterable, Mapping
+
 import pytest
 from starlette.types import Message
 
+from entrepot.auth.gate import Admission
 from entrepot.oci.errors import Foreign
-from entrepot.web.api.origins import Origins
 from entrepot.web.exchange import Exchange
 from entrepot.web.forwarded import Forwarding, read_said
+from entrepot.web.origins import Origins, find_allowed
 
 
-def ask(base: str | None = None, **headers: str) -> None:
-    """A request with these headers to registry.example.com:5000, judged."""
+def ask(headers: Mapping[str, str], allowed: Iterable[str] = (), method: str = "DELETE", actor: str = "") -> None:
+    """A request with these headers to registry.example.com:5000, judged; ``base`` among them is ``http.host``."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -20,11 +23,14 @@ def ask(base: str | None = None, **headers: str) -> None:
         raise AssertionError("nothing is answered")
 
     given = {"host": "registry.example.com:5000", **{name.replace("_", "-"): text for name, text in headers.items()}}
+    base = given.pop("base", None)
     pairs = [(name.encode(), text.encode()) for name, text in given.items()]
-    scope = {"type": "http", "method": "DELETE", "path": "/", "headers": pairs, "query_string": b""}
+    scope = {"type": "http", "method": method, "path": "/", "headers": pairs, "query_string": b""}
     scope |= {"scheme": "http", "http_version": "1.1", "client": ("127.0.0.1", 40000)}
     seen = Forwarding(None).believe(read_said(scope))
-    Origins(base).require_own(Exchange(scope, receive, send, seen))
+    exchange = Exchange(scope, receive, send, seen)
+    exchange.admission = Admission(actor)
+    Origins(base, frozenset(allowed)).require_own(exchange)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,7 @@ def ask(base: str | None = None, **headers: str) -> None:
 )
 def test_own(headers: dict[str, str]) -> None:
     """Programs, and pages of the registry itself, by whatever name it is reached."""
-    ask(**headers)
+    ask(headers)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +73,28 @@ def test_own(headers: dict[str, str]) -> None:
 def test_foreign(headers: dict[str, str]) -> None:
     """Pages of other sites, hosts and ports, sandboxed ones, and what is no origin."""
     with pytest.raises(Foreign):
-        ask(**headers)
+        ask(headers)
+
+
+UI = "https://ui.example.com"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "method", "actor", "passes"),
+    [
+        (UI, "POST", "ann", True),
+        (UI, "DELETE", "ann", True),
+        ("https://other.example.com", "DELETE", "", False),
+        ("*", "DELETE", "ann", True),
+        ("*", "POST", "", True),
+        ("*", "POST", "ann", False),
+    ],
+)
+def test_a_web_ui_elsewhere(allowed: str, method: str, actor: str, *, passes: bool) -> None:
+    """What http.headers allow passes; ``*`` allows no credentials, which browsers send with a POST unasked."""
+    given = find_allowed({"X-Other": ("*",), "access-control-allow-origin": (allowed,)})
+    headers = {"origin": UI, "sec_fetch_site": "cross-site"}
+    if passes:
+        ask(headers, given, method, actor)
+    with pytest.raises(Foreign):
+        ask(headers, () if passes else given, method, actor)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from entrepot.app.certificates import CertificateRenewal, Served
+from entrepot.app.certificates import CertificateRenewal, Served, verify
 from entrepot.app.gates import prepare_gate
 from entrepot.app.jobs import run_jobs
 from entrepot.app.opening import Place, is_filesystem, name_source, open_place, place_index, require_own
@@ -60,10 +60,11 @@ def bind_debug(settings: Settings) -> socket.socket | None:
 
 @dataclass(frozen=True, slots=True)
 class Workforce:
-    """The first workers, and whoever is to follow them."""
+    """The first workers, and whoever is to follow them; ``names``: of the certificate that they serve."""
 
     first: Sequence[Child]
     renew: Renew
+    names: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -109,18 +110,20 @@ def settle_index(shared: Shared) -> None:
         raise SystemExit(1)
 
 
-def prepare_workers(shared: Shared, workers: int) -> Workforce:
-    """The workers to start with, and those of a changed certificate. Raises ``CertificateRefused``."""
+def prepare_workers(shared: Shared, workers: int, config: Path | None) -> Workforce:
+    """The workers to start with, and those of a changed certificate; ``config``: the file that names it, for what is
+    said of it. Raises ``CertificateRefused``.
+    """
     hire = partial(_hire, shared, workers)
     tls = shared.settings.http.tls
     if tls is None:
         return Workforce(hire(None), lambda: None)
-    renewal = CertificateRenewal(shared.settings.http, tls, hire, shared.log)
-    first = renewal.serve_first()
+    renewal = CertificateRenewal(tls, partial(verify, shared.settings.http, tls, config), hire, shared.log)
+    first, names = renewal.serve_first()
     if not is_filesystem(shared.settings):
         shared.log.warning("storage: inmemory goes with its worker: a changed certificate is served after a restart")
-        return Workforce(first, lambda: None)
-    return Workforce(first, renewal.renew)
+        return Workforce(first, lambda: None, names)
+    return Workforce(first, renewal.renew, names)
 
 
 def supervise(shared: Shared, workforce: Workforce) -> int:

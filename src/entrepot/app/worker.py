@@ -32,6 +32,7 @@ from entrepot.web.doors import Doors
 from entrepot.web.edge import Edge, Parts
 from entrepot.web.lifespan import Lifespan, announce, flush_lines, snapshot_metrics
 from entrepot.web.locations import Locations
+from entrepot.web.origins import Origins, find_allowed
 from entrepot.web.pages import Pages
 from entrepot.web.tokens import TokenPages
 from entrepot.web.v1 import Search
@@ -78,6 +79,7 @@ def _join_parts(
 ) -> tuple[Doors, Parts]:
     """Who answers what, and who lets in."""
     settings = shared.settings
+    http = settings.http
     doctor = ProxyDoctor(settings.http, Notices(shared.run_directory, log))
     doors = Doors(gate, settings.http, find_proxyheader(settings.auth), doctor)
     tokens = find_token_service(gate)
@@ -87,7 +89,7 @@ def _join_parts(
         else None
     )
     return doors, Parts(
-        Api(registry, doors, Locations(settings.http)),
+        Api(registry, doors, Locations(settings.http), Origins(http.base, find_allowed(http.headers))),
         Search(registry, doors),
         join_api(registry, doors, settings.http, administration),
         Pages(shared.board, registry.catalogue, None if served is None else served.anchor.read()),

@@ -28,7 +28,7 @@ from entrepot.auth.token_service import TokenService
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
 from entrepot.index.directory import ANONYMOUS
-from entrepot.oci.access import Access
+from entrepot.oci.access import CATALOG, CATALOG_SEARCH, Access
 from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 
 _Scheme = Literal["bearer", "basic"]
@@ -84,10 +84,13 @@ class AccountGate:
         admission = self._memo.find(key, book.version, self._now())
         if admission is None:
             visitor = self._recall_visitor(approach)
+            if visitor is STRANGER and _has_to_say_who(approach, (need,)):
+                return None
             admission = None if visitor is None else self._let_in(visitor, approach, (need,), book.policy)
             if visitor is None or admission is None:
                 return None
-            self._memo.add(key, book.version, visitor.until, admission)
+            size = 0 if visitor.token is None else len(approach.authorization or "")
+            self._memo.add(key, book.version, visitor.until, admission, size)
         if admission.actor:
             self._uses.note(admission.actor)
         return admission
@@ -95,7 +98,7 @@ class AccountGate:
     async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
         """See :class:`entrepot.auth.gate.Gate`."""
         visitor = await self._find_visitor(approach, needs)
-        if visitor is STRANGER and not needs:
+        if visitor is STRANGER and _has_to_say_who(approach, needs):
             raise self._ask(approach, needs)
         policy = await self._book.refresh()  # only now: hashing may have taken seconds
         admission = self._let_in(visitor, approach, needs, policy)
@@ -123,9 +126,9 @@ class AccountGate:
         sight = policy.find_sight(visitor.person, approach.address)
         return Admission(name, sight, allows, "; ".join(dict.fromkeys(rules)), owner=name)
 
-    def _recall_name(self, approach: Approach) -> str | None:
-        """Under which decisions are remembered; None: not known without waiting. Tokens may stay in memory until they
-        expire, passwords may not: they are looked at anew each time.
+    def _recall_name(self, approach: Approach) -> str | bytes | None:
+        """Under which decisions are remembered; None: not known without waiting. Of a token it is a hash, since tokens
+        are long and anybody can have many; passwords are looked at anew each time.
         """
         header = approach.authorization
         if approach.signed_in:
@@ -133,7 +136,7 @@ class AccountGate:
         if header is None:
             return "nobody"
         if header[:7].lower() == "bearer ":
-            return header
+            return self._bearers.name(header)
         sent = parse_credentials(header)
         known = self._logins.recall(sent) if isinstance(sent, Basic) else None
         return None if known is None else f"account {known.name}"
@@ -217,6 +220,15 @@ class AccountGate:
             return refuse(challenge_basic(self._settings.service), detail)
         realm = self._settings.realm or build_realm(approach.origin, approach.base + TOKEN_PATH)
         return refuse(challenge_bearer(realm, self._settings.service, needs, fault), detail)
+
+
+def _has_to_say_who(approach: Approach, needs: Sequence[Access]) -> bool:
+    """Clients ask without credentials first, also those who have some. Where that is answered with what everybody sees,
+    they never see more: so catalog and search ask who it is, but not the JSON API's lists. A token given to nobody will
+    do, and docker's empty name and password where it searches for who has not logged in.
+    """
+    listing = CATALOG_SEARCH in needs or (CATALOG in needs and not approach.basic_only)
+    return not needs or (listing and approach.authorization is None)
 
 
 def _describe_refusal(name: str, token: AccessToken, needs: Sequence[Access], address: str) -> str:

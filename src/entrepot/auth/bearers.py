@@ -2,17 +2,17 @@
 """Bearer tokens as they come back: the signature is checked once, who it speaks of with each use."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 from entrepot.auth.issuing import NO_ACCOUNT, AccessToken, InvalidToken, Issuer, find_epoch
 from entrepot.auth.policy import NOBODY, Person
+from entrepot.auth.remembered import LONGEST, Remembered
 from entrepot.auth.standing import find_bar
 from entrepot.auth.visitors import Visitor
 from entrepot.index.directory import Account
 
 MOST = 2000
-"""Tokens remembered by one worker at most, three kilobytes each; who came longest ago goes first."""
+"""Tokens remembered by one worker at most, those of 8 KiB at most; who came longest ago goes first."""
 
 GRACE = 24 * 3600.0
 """Seconds for which an expired token still goes on with an upload that its owner began."""
@@ -24,23 +24,23 @@ class Bearers:
     def __init__(self, issuer: Issuer, now: Callable[[], float] = time.time) -> None:
         self._issuer = issuer
         self._now = now
-        self._seen: OrderedDict[str, AccessToken] = OrderedDict()
+        self._seen = Remembered[AccessToken](now, MOST)
+
+    def name(self, header: str) -> bytes | None:
+        """By what decisions about a header with a token are remembered; None: not at all."""
+        return self._seen.name(header) if len(header) <= LONGEST else None
 
     def recall(self, raw: str) -> AccessToken | None:
         """What a token says whose signature was checked before."""
-        token = self._seen.get(raw)
-        if token is not None:
-            self._seen.move_to_end(raw)
-        return token
+        return self._seen.find(self._seen.name(raw)) if len(raw) <= LONGEST else None
 
     def read(self, raw: str) -> AccessToken:
         """What a token says; it may be expired. Raises :class:`InvalidToken`."""
         token = self.recall(raw)
         if token is None:
             token = self._issuer.read_access(raw)
-            self._seen[raw] = token
-            if len(self._seen) > MOST:
-                self._seen.popitem(last=False)
+            if len(raw) <= LONGEST:
+                self._seen.add(self._seen.name(raw), token, token.expires_at + GRACE, len(raw))
         return token
 
     def find_visitor(self, token: AccessToken, account: Account | None, *, grace: float = 0.0) -> Visitor:

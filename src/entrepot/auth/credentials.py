@@ -58,10 +58,12 @@ def parse_credentials(header: str | None) -> Credentials:
     return Unusable("the Authorization header is of an unknown scheme; Basic and Bearer are known")
 
 
-def _parse_basic(encoded: str) -> Basic | Unusable:
+def _parse_basic(encoded: str) -> Basic | Unusable | None:
     plain = _decode_base64(encoded)
     if plain is None:
         return Unusable("the Basic credentials are not base64 of USER:PASSWORD")
+    if plain == b":":
+        return None  # so docker searches for who has not logged in
     user, colon, password = _decode(plain).partition(":")
     if not colon:
         return Unusable("the Basic credentials hold no colon; they are base64 of USER:PASSWORD")

@@ -4,6 +4,7 @@
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 
 HALF_LIFE = 60.0
 """Seconds in which half of somebody's failures are forgotten."""
@@ -14,6 +15,9 @@ MOST = 10_000
 FIRST = 0.1
 """Seconds that the second attempt after a failure waits; each further failure doubles them."""
 
+FORGOTTEN = 10 * HALF_LIFE
+"""Seconds after the last failure, by when next to nothing is left of any number."""
+
 _HIGHEST = 12.0
 
 
@@ -23,11 +27,11 @@ class Failures:
     def __init__(self, longest: float, now: Callable[[], float]) -> None:
         self._longest = longest
         self._now = now
-        self._counts: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._counts: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def count(self, name: str) -> float:
         """Failures, faded by the time since."""
-        count, at = self._counts.get(name, (0.0, 0.0))
+        count, at = self._counts.get(_shorten(name), (0.0, 0.0))
         return count * 0.5 ** ((self._now() - at) / HALF_LIFE) if count else 0.0
 
     def delay(self, name: str) -> float:
@@ -37,10 +41,16 @@ class Failures:
 
     def add(self, name: str) -> None:
         """One more."""
-        self._counts[name] = (min(self.count(name) + 1, _HIGHEST), self._now())
-        self._counts.move_to_end(name)
-        if len(self._counts) > MOST:
+        now, short = self._now(), _shorten(name)
+        self._counts[short] = (min(self.count(name) + 1, _HIGHEST), now)
+        self._counts.move_to_end(short)
+        while len(self._counts) > MOST or next(iter(self._counts.values()))[1] < now - FORGOTTEN:
             self._counts.popitem(last=False)
+
+
+def _shorten(name: str) -> bytes:
+    """What strangers send may be long; what is kept of it is not."""
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def find_network(address: str) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 
 from entrepot.auth.failures import Failures, find_network
 from entrepot.auth.hashing import Hashing
+from entrepot.auth.places import Place, Places
 from entrepot.auth.remembered import Remembered
 from entrepot.oci.errors import TooManyRequests
 
@@ -19,23 +20,30 @@ Verify = Callable[[str, str], bool]
 """Whether a stored hash (first) is that of a password (second); slow, so that it runs in a thread."""
 
 BY_ADDRESS = 10.0
+"""Seconds that failures from an address let the next attempt wait at most, for a user who failed from there lately."""
+
+NEWCOMER = 2.0
+"""The same for any other user, who need not be the one that guesses there."""
+
 BY_USER = 1.0
-"""Seconds that failures from an address, or for a user, let the next attempt wait at most."""
+"""Seconds that failures for a user, from wherever, let the next attempt wait at most."""
 
 SECONDS = 30.0
 """For which a password that was right is believed without hashing it again."""
 
 WAITING = 200
-"""Passwords that wait to be hashed at most. While half as many wait, those from addresses that failed more than once
-lately are turned away; twice as many may, of those who were right from the same address lately.
+"""Passwords that wait to be hashed at most, half as many of one address. Those from addresses that failed more than
+once lately find room while half as many wait in all; twice as many may, of those who were right lately.
 """
 
-WAITING_SUSPECT = 8
-"""Of these from one address that failed more than once lately."""
+WAITING_SUSPECT = 32
+"""Of these from one address that failed more than once lately: 16 attempts a second for who guesses at ever new names
+(:data:`NEWCOMER`), 3 for who guesses at the same ones (:data:`BY_ADDRESS`).
+"""
 
 MOST_KNOWN = 10_000
 KNOWN_SECONDS = 3600.0
-"""For which it counts that a user was right from an address."""
+"""For which it counts that a user was right from an address, or that a password was."""
 
 
 class Guard:
@@ -58,11 +66,11 @@ class Guard:
         self._remembered = Remembered[None](now)
         self._by_address, self._by_user = Failures(BY_ADDRESS, now), Failures(BY_USER, now)
         self._by_both = Failures(BY_USER, now)
+        self._proven = Remembered[None](now)
         self._known: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._hashing = Hashing()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
-        self._sleeping = 0
-        self._waiting: dict[str, int] = {}
+        self._places = Places()
 
     def recall(self, user: str, password: str, stored: str) -> bool:
         """Whether this password was found to be right in the last seconds, for the same stored hash. Microseconds."""
@@ -71,62 +79,82 @@ class Guard:
     async def check(self, user: str, password: str, stored: str | None, address: str) -> bool:
         """Whether the password is right; ``stored`` None: there is no such user.
 
-        Two at once are hashed; others wait. Who failed before waits longer: by address up to 10 s, by user up to 1 s,
-        so that nobody can lock out another. Who was right from this address lately waits for no failures of others.
-        Raises ``TooManyRequests`` where too many wait already.
+        Two at once are hashed; others wait. After failures from an address the same user waits up to 10 s there, others
+        up to 2 s; after failures for a user from anywhere that user waits up to 1 s. Who was right from this address
+        lately waits for no failures of others, and a password that was right lately is no guess and waits for nothing.
+        Raises ``TooManyRequests`` where too many wait who are not more suspect.
         """
         name = self._remembered.name(user, password, self.dummy if stored is None else stored)
         if stored is not None and self._remembered.holds(name):
             return True
         network = find_network(address)
-        known = self._is_known(user, network)
-        suspicion = self._by_both.count(_both(user, network)) - 1 if known else self._by_address.count(network)
-        self._require_room(network, suspicion)
-        self._waiting[network] = self._waiting.get(network, 0) + 1
-        try:
-            await self._wait(user, network, known=known)
-            right = await self._hash(name, password, stored, suspicion)
-        finally:
-            self._waiting[network] -= 1
-            if not self._waiting[network]:
-                del self._waiting[network]
+        right = await self._check(name, user, password, stored, network)
         if right:
             self._remembered.add(name, None, self._now() + SECONDS)
+            self._proven.add(name, None, self._now() + KNOWN_SECONDS)
             self._note_known(user, network)
         else:
             self._note(user, network)
         return right
 
+    async def _check(self, name: bytes, user: str, password: str, stored: str | None, network: str) -> bool:
+        proven = stored is not None and self._proven.holds(name)
+        place = Place(user, network, name, self._by_both.count(_both(user, network)), proven)
+        known = proven or self._is_known(user, network)
+        if known:
+            suspicion = -1.0 if proven else place.failures - 1
+        else:
+            suspicion = self._by_address.count(network) + place.failures
+        if name in self._running:  # who asks the same at once learns nothing by it, and needs no room
+            return await self._hash(name, password, stored, suspicion)
+        self._take(place, known=known)
+        try:
+            await self._wait(place, 0.0 if proven else self._find_delay(place, known=known))
+            return await self._hash(name, password, stored, suspicion)
+        finally:
+            self._places.give(place)
+
+    async def hash(self, job: Callable[[], str]) -> str:
+        """Hash a new password, in the same few threads. Not for many at once: that is for the caller to see to."""
+        return await self._hashing.run(job, 0.0)
+
     def note_failure(self, user: str, address: str) -> None:
         """A failure that was found without hashing, such as a wrong robot token."""
         self._note(user, find_network(address))
 
-    def _require_room(self, network: str, suspicion: float) -> None:
-        waiting = self._sleeping + len(self._running)
-        if suspicion < 0:
-            full = waiting >= 2 * WAITING
-        elif suspicion < 1:
-            full = waiting >= WAITING
-        else:
-            full = waiting >= WAITING // 2 or self._waiting.get(network, 0) >= WAITING_SUSPECT
-        if full:
-            seconds = max(1, math.ceil(self._by_address.delay(network)))
-            raise TooManyRequests(
-                f"too many passwords wait to be checked; try again in {seconds} s",
-                headers={"Retry-After": str(seconds)},
-            )
-
-    async def _wait(self, user: str, network: str, *, known: bool) -> None:
+    def _take(self, place: Place, *, known: bool) -> None:
         if known:
-            delay = self._by_both.delay(_both(user, network))
+            most, most_here = 2 * WAITING, 2 * WAITING
+        elif self._by_address.count(place.network) < 1:
+            most, most_here = WAITING, WAITING // 2
         else:
-            delay = max(self._by_address.delay(network), self._by_user.delay(user))
-        if delay:
-            self._sleeping += 1
-            try:
-                await self._sleep(delay)
-            finally:
-                self._sleeping -= 1
+            most, most_here = WAITING // 2, WAITING_SUSPECT
+        if not self._places.take(place, most, most_here):
+            raise self._refuse(place)
+
+    def _refuse(self, place: Place) -> TooManyRequests:
+        seconds = max(1, math.ceil(self._find_delay(place, known=False)))
+        return TooManyRequests(
+            f"too many passwords wait to be checked; try again in {seconds} s", headers={"Retry-After": str(seconds)}
+        )
+
+    def _find_delay(self, place: Place, *, known: bool) -> float:
+        if known:
+            return self._by_both.delay(_both(place.user, place.network))
+        by_address = self._by_address.delay(place.network)
+        return max(by_address if place.failed else min(NEWCOMER, by_address), self._by_user.delay(place.user))
+
+    async def _wait(self, place: Place, delay: float) -> None:
+        """Raises ``TooManyRequests`` where the place was lost meanwhile."""
+        if not delay:
+            return
+        place.sleeping = asyncio.ensure_future(self._sleep(delay))
+        try:
+            await asyncio.wait({place.sleeping})
+        finally:
+            place.sleeping.cancel()
+        if place.lost:
+            raise self._refuse(place)
 
     async def _hash(self, name: bytes, password: str, stored: str | None, suspicion: float) -> bool:
         """Those who ask the same at once share one hash; it is finished though all of them are gone."""

@@ -6,6 +6,9 @@ import heapq
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import TypeVar
+
+Found = TypeVar("Found")
 
 AT_ONCE = 2
 """Passwords that one worker hashes at once."""
@@ -20,7 +23,7 @@ class Hashing:
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = count()
 
-    async def run(self, job: Callable[[], bool], suspicion: float) -> bool:
+    async def run(self, job: Callable[[], Found], suspicion: float) -> Found:
         """What ``job`` gives; a lower ``suspicion`` goes first."""
         await self._take(suspicion)
         try:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds out whose name and password somebody sends: people's are hashed slowly, robots' tokens are not."""
 
-import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 from entrepot.auth.audit import Audit
 from entrepot.auth.credentials import Basic
@@ -98,7 +98,7 @@ class Logins:
         """Hash the password anew where that was done with parameters of another day."""
         if is_token(account.secret) or not needs_rehash(account.secret):
             return
-        renewed = await asyncio.to_thread(hash_password, password)
+        renewed = await self._guard.hash(partial(hash_password, password))
         try:
             await self._directory.replace_secret(account.name, account.secret, renewed)
         except Unavailable:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from entrepot.auth.names import ANYWHERE
 from entrepot.auth.networks import Network, read_address
 from entrepot.index.directory import ADMINISTRATORS, ANONYMOUS, EVERYONE, Account, Directory, Rule
-from entrepot.index.sight import EVERY_REPOSITORY, EVERYTHING, Sight
+from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.oci.access import ACTIONS, ADMINISTRATION, ALL, CATALOG, REGISTRY, REPOSITORY, Access, write_actions
 from entrepot.oci.globs import Globs, matches_everything
 
@@ -89,7 +89,7 @@ class Policy:
     def find_permitted(self, person: Person, access: Access, address: str) -> frozenset[str]:
         """The actions of ``access`` that are allowed. Of ``*`` those of the three, and ``*`` itself with all three."""
         every = access.kind == REPOSITORY and "*" in access.actions
-        single = access.actions | EVERY_ACTION if every else access.actions
+        single = (access.actions | EVERY_ACTION if every else access.actions) & _known_actions(access)
         return frozenset(
             action
             for action in single
@@ -97,7 +97,9 @@ class Policy:
         )
 
     def find_sight(self, person: Person, address: str) -> Sight:
-        """Which repositories they see: those that they may pull from. Administrators see the audit, too."""
+        """Which repositories they see: those that they may pull from. Administrators see the audit, too; who has not
+        said who they are sees no names of others.
+        """
         return _remember(self._sights, (person.subjects, address), lambda: self._look(person, address))
 
     def _decide(self, person: Person, access: Access, address: str) -> str | None:
@@ -119,8 +121,8 @@ class Policy:
             return EVERYTHING
         seen = [spoken.rule for spoken in self._find_holding(person, address) if "pull" in spoken.rule.actions]
         if any(matches_everything(rule.pattern) for rule in seen):
-            return EVERY_REPOSITORY
-        return Sight(frozenset(rule.pattern_id for rule in seen))
+            return Sight(None, actors=bool(person.name))
+        return Sight(frozenset(rule.pattern_id for rule in seen), actors=bool(person.name))
 
     def _find_holding(self, person: Person, address: str) -> Sequence[_Spoken]:
         """Rules that speak of the person and hold where they are; those for one account come first."""

@@ -11,6 +11,12 @@ from typing import Generic, TypeVar
 MOST = 10_000
 """Remembered at most; who was used longest ago goes first."""
 
+LONGEST = 8192
+"""Characters of a header by which anything is remembered at most: longer ones are rare, and read anew each time."""
+
+MOST_CHARACTERS = 4_000_000
+"""Of all tokens together whose content is remembered: a token of many scopes takes some times its length of memory."""
+
 Found = TypeVar("Found")
 
 
@@ -26,13 +32,15 @@ def digest(key: bytes, *parts: str) -> bytes:
 class Remembered(Generic[Found]):
     """Under a keyed hash, whose key is random and of this object. Not to be used by several threads.
 
-    ``now``: the clock in which it is said how long something is remembered.
+    ``now``: the clock in which it is said how long something is remembered; ``most``: entries.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], most: int = MOST) -> None:
         self._unnamed = blake2b(key=secrets.token_bytes(32), digest_size=32)
         self._now = now
-        self._found: OrderedDict[bytes, tuple[float, Found]] = OrderedDict()
+        self._most = most
+        self._size = 0
+        self._found: OrderedDict[bytes, tuple[float, Found, int]] = OrderedDict()
 
     def name(self, *parts: str) -> bytes:
         """Under which something about ``parts`` is remembered. No two sequences give the same input; on the hot path
@@ -54,23 +62,30 @@ class Remembered(Generic[Found]):
         entry = self._look(name)
         return None if entry is None else entry[1]
 
-    def _look(self, name: bytes) -> tuple[float, Found] | None:
+    def _look(self, name: bytes) -> tuple[float, Found, int] | None:
         entry = self._found.get(name)
         if entry is None:
             return None
         if entry[0] <= self._now():
-            del self._found[name]
+            self._drop(name)
             return None
         self._found.move_to_end(name)
         return entry
 
-    def add(self, name: bytes, found: Found, until: float) -> None:
-        """Remember it until then."""
-        self._found[name] = (until, found)
-        self._found.move_to_end(name)
-        if len(self._found) > MOST:
-            self._found.popitem(last=False)
+    def add(self, name: bytes, found: Found, until: float, size: int = 0) -> None:
+        """Remember it until then. ``size``: characters of the token that it comes from."""
+        self._drop(name)
+        self._found[name] = (until, found, size)
+        self._size += size
+        while len(self._found) > self._most or self._size > MOST_CHARACTERS:
+            self._drop(next(iter(self._found)))
+
+    def _drop(self, name: bytes) -> None:
+        entry = self._found.pop(name, None)
+        if entry is not None:
+            self._size -= entry[2]
 
     def forget(self) -> None:
         """All of it."""
         self._found.clear()
+        self._size = 0

@@ -15,13 +15,13 @@ from entrepot.auth.audit import Audit
 from entrepot.auth.challenges import Fault, build_realm, challenge_bearer, refuse
 from entrepot.auth.credentials import Bearer, Unusable, parse_credentials
 from entrepot.auth.gate import Admission, Approach
-from entrepot.auth.remembered import Remembered
+from entrepot.auth.remembered import LONGEST, Remembered
 from entrepot.auth.seals import Seals
 from entrepot.auth.settings import TokenSettings
 from entrepot.auth.tokens import LEEWAY, Token, TokenInvalid, TokenReader
 from entrepot.auth.trust import NOBODY, Trust, read_trust
 from entrepot.auth.watched import FileBroken, Watched
-from entrepot.index.sight import EVERY_REPOSITORY
+from entrepot.index.sight import Sight
 from entrepot.oci.access import ADMINISTRATION, Access
 from entrepot.oci.errors import Denied, Unauthorized, Unavailable
 from entrepot.telemetry.logs import Logger
@@ -67,9 +67,10 @@ class TokenGate:
         return seen.admission if seen is not None and _allows(seen.token, need) else None
 
     def _recall(self, approach: Approach) -> _Seen | None:
-        if not approach.authorization or not self._trust.is_fresh():
+        header = approach.authorization
+        if not header or len(header) > LONGEST or not self._trust.is_fresh():
             return None
-        seen = self._seen.find(self._seen.name(approach.authorization))
+        seen = self._seen.find(self._seen.name(header))
         return seen if seen is not None and seen.trust is self._trust.content else None
 
     async def admit(self, approach: Approach, needs: Sequence[Access]) -> Admission:
@@ -94,12 +95,12 @@ class TokenGate:
             lacking = [need for need in needs if not _allows(token, need)]
             why = f"the token was not granted {_describe(lacking)}; ask for one that is"
             raise self._refusal(approach, needs, why, "insufficient_scope")
-        admission = Admission(
-            token.subject, EVERY_REPOSITORY, allows=partial(_find_rule, token), rule=RULE, owner=token.subject
-        )
-        if approach.authorization:
-            name = self._seen.name(approach.authorization)
-            self._seen.add(name, _Seen(token, admission, trust), token.expires + LEEWAY)
+        sight = Sight(None, actors=bool(token.subject))
+        admission = Admission(token.subject, sight, allows=partial(_find_rule, token), rule=RULE, owner=token.subject)
+        header = approach.authorization
+        if header and len(header) <= LONGEST:
+            until = token.expires + LEEWAY
+            self._seen.add(self._seen.name(header), _Seen(token, admission, trust), until, len(header))
         return admission
 
     def seal(self, upload: UUID, admission: Admission) -> str:

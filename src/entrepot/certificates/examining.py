@@ -6,6 +6,8 @@ Today's Go clients (docker, podman, containerd) take no certificate without subj
 """
 
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from entrepot.certificates.names import covers, list_names
+from entrepot.certificates.names import covers, is_name, list_names
+
+AUTHORITY_CERTIFICATE, AUTHORITY_KEY = "ca.crt", "ca.key"
 
 _KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 _LARGEST = 1024 * 1024
@@ -34,17 +38,18 @@ class Unservable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate with its chain, and its key, as they lie in files."""
+    """A certificate with its chain, and its key, as they lie in files; ``config``: the file that names them."""
 
     certificate_path: Path
     key_path: Path
     certificate: bytes
     key: bytes
+    config: Path | None = None
 
 
-def read_pair(certificate: Path, key: Path) -> Pair:
+def read_pair(certificate: Path, key: Path, config: Path | None = None) -> Pair:
     """Both files. Raises ``Unservable``."""
-    return Pair(certificate, key, read_pem(certificate), read_pem(key))
+    return Pair(certificate, key, read_pem(certificate), read_pem(key), config)
 
 
 def read_pem(path: Path) -> bytes:
@@ -75,10 +80,11 @@ def check_servable(pair: Pair) -> list[x509.Certificate]:
     chain = read_chain(pair.certificate, pair.certificate_path)
     key = _load_key(pair)
     _require_match(pair, chain, key)
-    _require_strength(pair, key)
+    _require_strength(pair, chain[0], key)
     if chain[0].version is not x509.Version.v3:
         raise Unservable(
-            f"{pair.certificate_path} is an X.509 version 1 certificate, which nobody takes today; {mend(chain[0])}"
+            f"{pair.certificate_path} is an X.509 version 1 certificate, which nobody takes today; "
+            f"{mend(pair, chain[0])}"
         )
     return chain
 
@@ -89,9 +95,10 @@ def list_weaknesses(pair: Pair, chain: list[x509.Certificate], now: datetime, ho
     ``host``: the name by which clients know the registry, without port; None where nothing says it.
     """
     leaf, path = chain[0], pair.certificate_path
-    found = [*_list_wrong_names(leaf, path, host), *_list_wrong_times(leaf, path, now)]
+    found = [*_list_wrong_names(pair, leaf, host), *_list_wrong_times(pair, leaf, now)]
     if isinstance(leaf.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
-        found.append(f"{path} is signed with {leaf.signature_hash_algorithm.name}, which clients refuse; {mend(leaf)}")
+        weak = leaf.signature_hash_algorithm.name
+        found.append(f"{path} is signed with {weak}, which clients refuse; {mend(pair, leaf)}")
     for certificate, issuer in pairwise(chain):
         if not is_issued_by(certificate, issuer):
             found.append(
@@ -117,7 +124,7 @@ def find_anchor(pair: Pair, chain: list[x509.Certificate]) -> x509.Certificate |
     last of the chain if it signed itself. None: an authority elsewhere, which clients know or ask for.
     """
     try:
-        beside = read_chain(read_pem(pair.certificate_path.with_name("ca.crt")), pair.certificate_path)[0]
+        beside = read_chain(read_pem(pair.certificate_path.with_name(AUTHORITY_CERTIFICATE)), pair.certificate_path)[0]
     except Unservable:
         beside = None
     if beside is not None and any(is_issued_by(one, beside) for one in chain):
@@ -135,35 +142,65 @@ def describe(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string() or ", ".join(list_names(certificate)) or "nobody"
 
 
-def mend(certificate: x509.Certificate, host: str | None = None) -> str:
-    """The command that makes a certificate which clients take, for the names of this one."""
-    names = [*list_names(certificate)]
+def mend(pair: Pair, certificate: x509.Certificate, host: str | None = None) -> str:
+    """The command that makes a certificate which clients take, for the names of this one and ``host``."""
+    force = not is_renewable(pair, certificate)
+    return f"make another: {name_init(pair.config, suggest_names(certificate, host), force=force)}"
+
+
+def suggest_names(certificate: x509.Certificate, host: str | None = None) -> list[str]:
+    """For what names to make another: ``host``, and those of this one; its common name, where it has no others."""
     common = [str(one.value) for one in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-    wanted = dict.fromkeys([*([host] if host else []), *(names or (name for name in common if " " not in name))])
-    return f"make another: entrepot cert init {' '.join(wanted) or 'HOST'}"
+    names = list_names(certificate) or tuple(name for name in common if is_name(name))
+    return [*dict.fromkeys([*([host] if host else []), *names])]
 
 
-def _list_wrong_names(leaf: x509.Certificate, path: Path, host: str | None) -> list[str]:
-    names = list_names(leaf)
+def name_init(config: Path | None, names: Sequence[str], *, force: bool) -> str:
+    """The whole command, as it is typed."""
+    options = [*(["--force"] if force else []), *(["--config", str(config)] if config is not None else [])]
+    return shlex.join(["entrepot", "cert", "init", *options, *(names or ["HOST"])])
+
+
+def is_renewable(pair: Pair, certificate: x509.Certificate) -> bool:
+    """Whether ``entrepot cert renew`` can do it: the authority that issued it lies beside it with its key."""
+    beside = pair.certificate_path.parent
+    try:
+        authority = read_chain(read_pem(beside / AUTHORITY_CERTIFICATE), beside / AUTHORITY_CERTIFICATE)[0]
+        key = serialization.load_pem_private_key(read_pem(beside / AUTHORITY_KEY), None)
+    except (Unservable, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    ours = isinstance(key, EllipticCurvePrivateKey) and key.public_key() == authority.public_key()
+    return ours and is_issued_by(certificate, authority)
+
+
+def _renew(pair: Pair, leaf: x509.Certificate) -> str:
+    if is_renewable(pair, leaf) and list_names(leaf):
+        config = ["--config", str(pair.config)] if pair.config is not None else []
+        return shlex.join(["entrepot", "cert", "renew", *config])
+    return f"renew it where it was issued, or {mend(pair, leaf)}"
+
+
+def _list_wrong_names(pair: Pair, leaf: x509.Certificate, host: str | None) -> list[str]:
+    names, path = list_names(leaf), pair.certificate_path
     if not names:
         refused = 'docker and other clients refuse it ("certificate relies on legacy Common Name field")'
         only = f"{path} has no subject alternative name (it only says {describe(leaf)})"
-        return [f"{only}, and {refused}; {mend(leaf, host)}"]
+        return [f"{only}, and {refused}; {mend(pair, leaf, host)}"]
     if host is not None and not covers(leaf, host):
-        return [f"{path} is for {', '.join(names)} and not for {host} (http.host); {mend(leaf, host)}"]
+        return [f"{path} is for {', '.join(names)} and not for {host} (http.host); {mend(pair, leaf, host)}"]
     return []
 
 
-def _list_wrong_times(leaf: x509.Certificate, path: Path, now: datetime) -> list[str]:
-    begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+def _list_wrong_times(pair: Pair, leaf: x509.Certificate, now: datetime) -> list[str]:
+    begins, ends, path = leaf.not_valid_before_utc, leaf.not_valid_after_utc, pair.certificate_path
     if now > ends:
-        return [f"{path} expired on {ends:%Y-%m-%d}, and clients refuse it; entrepot cert renew, or {mend(leaf)}"]
+        return [f"{path} expired on {ends:%Y-%m-%d}, and clients refuse it; {_renew(pair, leaf)}"]
     if now < begins:
         clock = f"is this machine's clock right? it says {now.astimezone(UTC):%Y-%m-%d %H:%M}"
         early = f"{path} is not valid before {begins:%Y-%m-%d %H:%M} UTC, and clients refuse it until then"
-        return [f"{early} ({clock}); {mend(leaf)}"]
+        return [f"{early} ({clock}); {mend(pair, leaf)}"]
     if ends - now < _SOON and ends - begins > 2 * _SOON:
-        return [f"{path} expires on {ends:%Y-%m-%d}, in {days_left(leaf, now)} days; entrepot cert renew"]
+        return [f"{path} expires on {ends:%Y-%m-%d}, in {days_left(leaf, now)} days; {_renew(pair, leaf)}"]
     return []
 
 
@@ -188,7 +225,7 @@ def _require_match(pair: Pair, chain: list[x509.Certificate], key: PrivateKeyTyp
     if not matching:
         raise Unservable(
             f"the key {pair.key_path} is not that of the certificate {pair.certificate_path} ({describe(chain[0])}): "
-            "name the two files that were made together"
+            f"name the two files that were made together, or {mend(pair, chain[0])}"
         )
     if matching[0] != 0:
         raise Unservable(
@@ -198,7 +235,7 @@ def _require_match(pair: Pair, chain: list[x509.Certificate], key: PrivateKeyTyp
         )
 
 
-def _require_strength(pair: Pair, key: PrivateKeyTypes) -> None:
+def _require_strength(pair: Pair, leaf: x509.Certificate, key: PrivateKeyTypes) -> None:
     """What the server's TLS can sign with (rustls with ring, tried)."""
     if isinstance(key, RSAPrivateKey):
         if _LEAST_BITS <= key.key_size <= _MOST_BITS:
@@ -214,7 +251,7 @@ def _require_strength(pair: Pair, key: PrivateKeyTypes) -> None:
         kind = "of an unusual kind"
     raise Unservable(
         f"the key {pair.key_path} is {kind}, and the server's TLS takes RSA of 2048 to 4096 bits, P-256, P-384 and "
-        "Ed25519; make another pair: entrepot cert init HOST"
+        f"Ed25519; {mend(pair, leaf)}"
     )
 
 

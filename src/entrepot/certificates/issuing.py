@@ -20,13 +20,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from entrepot.certificates.examining import Unservable, is_issued_by, read_chain, read_pem
+from entrepot.certificates.examining import (
+    AUTHORITY_CERTIFICATE,
+    AUTHORITY_KEY,
+    Unservable,
+    is_issued_by,
+    read_chain,
+    read_pem,
+)
 from entrepot.certificates.names import parse_name
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
 PEM = serialization.Encoding.PEM
-AUTHORITY_CERTIFICATE, AUTHORITY_KEY = "ca.crt", "ca.key"
 
 _SLACK = timedelta(hours=1)
 """How far in the past validity begins, for clients whose clock is behind."""

@@ -24,6 +24,20 @@ def parse_name(text: str) -> x509.GeneralName:
     return x509.DNSName(name.rstrip("."))
 
 
+def is_name(text: str) -> bool:
+    """Whether a certificate can be made for it."""
+    try:
+        parse_name(text)
+    except ValueError:
+        return False
+    return True
+
+
+def name_one(name: str) -> str:
+    """A host that the name stands for: for ``*.example.com`` one is to be put in, as ``NAME.example.com``."""
+    return name.replace("*", "NAME", 1)
+
+
 def split_port(text: str) -> tuple[str, int | None]:
     """``HOST:PORT`` in two; the port is None where none stands there (an IPv6 address with one is in brackets)."""
     match = re.fullmatch(r"(\[[^\]]+\]|[^:]+):([0-9]{1,5})", text)

@@ -4,17 +4,20 @@
 import ipaddress
 import shutil
 import sys
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from entrepot import __version__
+from entrepot.auth.settings import AccountsSettings, AuthSettings, HtpasswdSettings, SillySettings, TokenSettings
+from entrepot.certificates.trusting import join_port
 from entrepot.config.load import Loaded
 from entrepot.config.settings import Settings
 from entrepot.storage.settings import FilesystemSettings
-from entrepot.web.settings import TcpAddress, UnixAddress
+from entrepot.web.settings import HttpSettings, TcpAddress, UnixAddress
 
 
-def greet(loaded: Loaded, port: int, workers: int) -> str:
-    """``port``: the one that was bound, where port 0 asked for any."""
+def greet(loaded: Loaded, port: int, workers: int, names: Sequence[str] = ()) -> str:
+    """``port``: the one that was bound, where port 0 asked for any; ``names``: of the certificate that is served."""
     settings = loaded.settings
     driver = settings.storage.driver
     data = str(driver.rootdirectory) if isinstance(driver, FilesystemSettings) else "memory: lost on exit"
@@ -23,12 +26,13 @@ def greet(loaded: Loaded, port: int, workers: int) -> str:
         f"  listens on  {_listens(settings, port)}, {workers} worker{'' if workers == 1 else 's'}",
         f"  data        {data}",
         f"  config      {loaded.config_path or 'built in'}",
+        f"  access      {_describe_access(settings.auth)}",
     ]
     if loaded.ignored_config is not None:
         lines.append(
             f"  {loaded.ignored_config} is there but not used. To use it: {_command()} serve {loaded.ignored_config}"
         )
-    return "\n".join([*lines, *_warn_of_plain_http(settings, port), *_first_steps(settings, port)])
+    return "\n".join([*lines, *_warn_of_plain_http(settings, port), *_first_steps(settings, port, names)])
 
 
 def _listens(settings: Settings, port: int) -> str:
@@ -39,12 +43,30 @@ def _listens(settings: Settings, port: int) -> str:
     return f"{settings.http.scheme}://{_host(address, port)}{settings.http.prefix}{everywhere}"
 
 
-def name_host(settings: Settings) -> str:
-    """What clients write before an image's name, as far as the configuration tells."""
-    http = settings.http
+def _describe_access(auth: AuthSettings) -> str:
+    match auth:
+        case AccountsSettings():
+            return "accounts"
+        case HtpasswdSettings():
+            return f"htpasswd {auth.path}"
+        case TokenSettings():
+            return f"tokens of {auth.issuer}"
+        case SillySettings():
+            return "whoever names any user (auth.silly, for tests)"
+        case None:
+            return "open to whoever reaches it"
+
+
+def name_host(http: HttpSettings, port: int, names: Sequence[str]) -> str:
+    """What clients write before an image's name: ``http.host``, else the first host in ``names``, which are those of
+    the certificate, else the address.
+    """
     if http.host:
-        return urlsplit(http.host).netloc
-    return "HOST" if isinstance(http.address, UnixAddress) else _host(http.address, http.address.port)
+        return urlsplit(http.host).netloc.rpartition("@")[2]
+    if isinstance(http.address, UnixAddress):
+        return "HOST"
+    hosts = [name for name in names if "*" not in name]
+    return join_port(hosts[0], port) if hosts else _host(http.address, port)
 
 
 def _host(address: TcpAddress, port: int) -> str:
@@ -65,7 +87,7 @@ def _warn_of_plain_http(settings: Settings, port: int) -> list[str]:
     ]
 
 
-def _first_steps(settings: Settings, port: int) -> list[str]:
+def _first_steps(settings: Settings, port: int, names: Sequence[str]) -> list[str]:
     http = settings.http
     if settings.registry.readonly:
         return ["Read-only: pushes and deletes are refused (storage.maintenance.readonly)"]
@@ -73,8 +95,9 @@ def _first_steps(settings: Settings, port: int) -> list[str]:
         return ["Ask it:", f"  curl --unix-socket {http.address.path} http://localhost{http.prefix}v2/"]
     if http.prefix != "/":
         return [f"Clients such as docker ask for /v2/ of a host: let a proxy lead it to {http.prefix}v2/ (http.prefix)"]
-    host = urlsplit(http.host).netloc if http.host else _host(http.address, port)
-    commands = ("docker pull alpine", f"docker tag alpine {host}/alpine", f"docker push {host}/alpine")
+    host = name_host(http, port, names)
+    login = [f"docker login {host}"] if isinstance(settings.auth, AccountsSettings | HtpasswdSettings) else []
+    commands = (*login, "docker pull alpine", f"docker tag alpine {host}/alpine", f"docker push {host}/alpine")
     return ["Push a first image:", *(f"  {command}" for command in commands)]
 
 

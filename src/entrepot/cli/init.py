@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from entrepot.certificates import issuing
-from entrepot.certificates.examining import Unservable
+from entrepot.certificates.examining import AUTHORITY_CERTIFICATE, Unservable
 from entrepot.certificates.names import parse_name, split_port
 from entrepot.certificates.trusting import join_port
 from entrepot.config.load import OWN_PATH
@@ -108,7 +108,7 @@ def _quote(path: Path) -> str:
 
 
 def _trust(authority: issuing.Authority, known: Sequence[str]) -> list[Path]:
-    paths = [DOCKER / host / issuing.AUTHORITY_CERTIFICATE for host in known]
+    paths = [DOCKER / host / AUTHORITY_CERTIFICATE for host in known]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         issuing.write_file(path, authority.pem, 0o644)

@@ -10,6 +10,8 @@ import click
 from entrepot.auth.accounts import Account
 from entrepot.auth.robots import DAYS
 from entrepot.auth.rules import NewRule
+from entrepot.certificates.examining import Unservable, read_chain, read_pem
+from entrepot.certificates.names import list_names
 from entrepot.cli.accounts import COMMANDS
 from entrepot.cli.greeting import name_host
 from entrepot.cli.loading import load_settings, run
@@ -22,6 +24,7 @@ from entrepot.cli.people import (
     with_roles,
 )
 from entrepot.config.settings import Settings
+from entrepot.web.settings import HttpSettings, TcpAddress
 
 _UNITS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 _NEVER = "never"
@@ -95,8 +98,20 @@ def _show_token(settings: Settings, robot: Account, token: str) -> None:
     """The token alone on standard output, so that a script can keep it."""
     click.echo(f"Its token expires: {describe_moment(robot.expires_at, _NEVER)}. It is shown this once:", err=True)
     click.echo(token)
-    host = name_host(settings)
+    http = settings.http
+    port = http.address.port if isinstance(http.address, TcpAddress) else 0
+    host = name_host(http, port, _read_names(http))
     click.echo(f"Log in with it:\n  docker login --username {robot.name} --password-stdin {host}", err=True)
+
+
+def _read_names(http: HttpSettings) -> tuple[str, ...]:
+    """Of the certificate that is served, as far as it can be read."""
+    if http.tls is None:
+        return ()
+    try:
+        return list_names(read_chain(read_pem(http.tls.certificate), http.tls.certificate)[0])
+    except Unservable:
+        return ()
 
 
 def _read_rule(text: str) -> NewRule:

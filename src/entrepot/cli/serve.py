@@ -40,8 +40,9 @@ def serve(config: Path | None, workers: int | None) -> None:
                 server.log.warning(warning)
             settle_index(server)
             count = _count_workers(loaded.settings, workers)
-            workforce = prepare_workers(server, count)
-            click.echo(greet(replace(loaded, settings=server.settings), _port(listener), count), err=True)
+            workforce = prepare_workers(server, count, loaded.config_path)
+            begun = replace(loaded, settings=server.settings)
+            click.echo(greet(begun, _port(listener), count, workforce.names), err=True)
             status = supervise(server, workforce)
     except ConfigurationError as error:
         raise click.ClickException(f"the configuration cannot be used.\n{error}") from error

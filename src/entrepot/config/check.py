@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from entrepot.config.kinds import Unfit, UnfitEntry
+from entrepot.config.kinds import Unfit, UnfitEntry, UnfitSecret
 from entrepot.config.mistakes import Mistake, Unknown
 from entrepot.config.nodes import DEFAULT, Listing, Node, Origin, Scalar, Table, is_null
-from entrepot.config.redact import HIDDEN, described, flow, nature, shown
+from entrepot.config.redact import described, flow, nature, shown, veiled
 from entrepot.config.schema import Branch, Key, nearest
 
 T = TypeVar("T")
@@ -149,6 +149,9 @@ def _read(node: Node, key: Key, path: str, checked: Checked) -> None:
     except UnfitEntry as unfit:
         checked.mistakes.append(Mistake(unfit.node.origin, f"{path}.{unfit.name}", unfit.found, unfit.allowed))
         return
+    except UnfitSecret as unfit:
+        checked.mistakes.append(Mistake(unfit.node.origin, path, unfit.found, unfit.allowed))
+        return
     except Unfit as unfit:
         # In maps of open names (headers, options) a misplaced value may be a secret too.
         shows = described if not key.kind.open else nature
@@ -161,7 +164,7 @@ def _read(node: Node, key: Key, path: str, checked: Checked) -> None:
 
 def _shown(node: Node, key: Key, value: object) -> str:
     if key.secret:
-        return HIDDEN
+        return veiled(node)
     if isinstance(value, bool):
         return str(value).lower()
     # Paths were made absolute and words lower-cased; numbers, sizes and durations are shown as they were written.

@@ -32,6 +32,11 @@ def find_tls(composition: Composition) -> TlsSettings | None:
         )
     if composition.view.word("http.net", ("tcp", "unix")) == "unix":
         composition.wrong("http.net", "tcp, for TLS is not spoken on a socket file; or remove http.tls")
+    if (view.find("http.host", str) or "").lower().startswith("http://"):
+        composition.warn(
+            "http.host",
+            "every client is sent to http:// there, and this server speaks only TLS; write https://",
+        )
     nowhere = Path("/nonexistent")
     return TlsSettings(certificate or nowhere, key or nowhere, authorities, _minimum(composition))
 

@@ -23,6 +23,9 @@ PREFIX = "REGISTRY_"
 CONFIGURATION_PATH = "REGISTRY_CONFIGURATION_PATH"
 # The path is ours to read; a version in the environment has no effect on distribution either.
 _SILENT = frozenset({CONFIGURATION_PATH, "REGISTRY_VERSION"})
+PODMAN = "REGISTRY_AUTH_FILE"
+"""A variable of podman, skopeo and buildah, set where they work; ``auth.file`` is no kind of authentication."""
+
 _KUBERNETES = re.compile(
     r"REGISTRY_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
@@ -65,7 +68,7 @@ def overlay(root: Table, environ: Mapping[str, str], schema: Branch) -> Overlaid
     mistakes: list[Mistake] = []
     for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in _SILENT):
         origin = Origin(variable=name)
-        target = _locate(schema, root, tuple(name.removeprefix(PREFIX).split("_")))
+        target = None if name == PODMAN else _locate(schema, root, tuple(name.removeprefix(PREFIX).split("_")))
         if target is None or (target.kind is None and _KUBERNETES.fullmatch(name)):
             unknown.append(Unknown(origin, "", "an unknown variable", _remedy(name, schema)))
             continue
@@ -89,6 +92,8 @@ def expanded(root: Table) -> Table:
 
 
 def _remedy(name: str, schema: Branch) -> str:
+    if name == PODMAN:
+        return "podman, skopeo and buildah read their logins from the file that it names; the registry does not"
     if _KUBERNETES.fullmatch(name):
         return (
             "Kubernetes sets such variables for a service of this name (enableServiceLinks: false in "

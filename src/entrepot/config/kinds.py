@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from entrepot.config import values
 from entrepot.config.nodes import FALSEHOODS, TRUTHS, Listing, Node, Scalar, Table, is_null
@@ -24,6 +25,14 @@ class Unfit(Exception):
         super().__init__(allowed)
         self.node = node
         self.allowed = allowed
+
+
+class UnfitSecret(Unfit):
+    """The value may be a secret in the wrong place; ``found`` is fit to be printed, it is not."""
+
+    def __init__(self, node: Node, allowed: str, found: str) -> None:
+        super().__init__(node, allowed)
+        self.found = found
 
 
 class UnfitEntry(Unfit):
@@ -71,6 +80,8 @@ def textual(name: str, allowed: str, convert: Callable[[str], object]) -> Kind:
     def read(node: Node) -> object:
         try:
             return convert(_scalar(node, f"allowed: {allowed}").text)
+        except values.Concealed as error:
+            raise UnfitSecret(node, f"allowed: {error}", error.found) from None
         except ValueError as error:
             raise Unfit(node, f"allowed: {error}") from None
 
@@ -180,45 +191,49 @@ def _fields(node: Node) -> object:
     return _anything(node)
 
 
-def _headers(node: Node) -> object:
-    """Names to their values; two spellings of one name are one header, as in HTTP."""
+def _headers(node: Node, hides: Callable[[str], bool]) -> object:
+    """Names to their values; two spellings of one name are one header, as in HTTP. ``hides``: whether the value of a
+    header of this name may not be shown.
+    """
     if not isinstance(node, Table):
         raise Unfit(node, "allowed: a map of header names to lists, such as {X-Frame-Options: [deny]}")
     headers: dict[str, tuple[str, ...]] = {}
     for name, entry in node.entries.items():
-        headers.update(_header(name, entry, headers))
+        headers.update(_header(name, entry, headers, hides))
     return headers
 
 
-def _header(name: str, entry: Node, known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _header(
+    name: str, entry: Node, known: Mapping[str, tuple[str, ...]], hides: Callable[[str], bool]
+) -> dict[str, tuple[str, ...]]:
     try:
         canonical = values.header_name(name)
     except ValueError as error:
         raise UnfitEntry(entry, f"allowed: {error}", named(name), f"the name {named(name)}") from None
     if not isinstance(entry, Listing):
-        raise _unfit_header(entry, name, f"allowed: a list of values, such as {_as_list(name, entry)}")
-    texts = tuple(_header_value(name, value) for value in entry.items)
+        example = _as_list(name, entry, hides)
+        raise _unfit_header(entry, name, f"allowed: a list of values, such as {example}", hides)
+    texts = tuple(_header_value(name, value, hides) for value in entry.items)
     return {canonical: known.get(canonical, ()) + texts}
 
 
-def _header_value(name: str, node: Node) -> str:
+def _header_value(name: str, node: Node, hides: Callable[[str], bool]) -> str:
     if not isinstance(node, Scalar):
-        raise _unfit_header(node, name, "allowed: strings")
+        raise _unfit_header(node, name, "allowed: strings", hides)
     try:
         return values.header_value(node.text)
     except ValueError as error:
-        raise _unfit_header(node, name, f"allowed: {error}") from None
+        raise _unfit_header(node, name, f"allowed: {error}", hides) from None
 
 
-def _unfit_header(node: Node, name: str, allowed: str) -> UnfitEntry:
-    """A header may hold an Authorization: its name decides whether the value is shown."""
-    return UnfitEntry(node, allowed, named(name), nature(node) if is_secret(name) else described(node))
+def _unfit_header(node: Node, name: str, allowed: str, hides: Callable[[str], bool]) -> UnfitEntry:
+    return UnfitEntry(node, allowed, named(name), nature(node) if hides(name) else described(node))
 
 
-def _as_list(name: str, entry: Node) -> str:
+def _as_list(name: str, entry: Node, hides: Callable[[str], bool]) -> str:
     if not isinstance(entry, Scalar) or is_null(entry):
         return "X-Frame-Options: [deny]"
-    return f"{named(name)}: [{HIDDEN if is_secret(name) else listed(entry.text)}]"
+    return f"{named(name)}: [{HIDDEN if hides(name) else listed(entry.text)}]"
 
 
 STRING = textual("string", "a string", str)
@@ -237,7 +252,10 @@ NETWORKS = list_of(textual("network", values.NETWORK, values.network))
 PATTERNS = list_of(textual("regular expression", "a regular expression", values.regular_expression))
 REPOSITORY_PATTERNS = list_of(textual("pattern", REPOSITORY_PATTERN, values.repository_pattern))
 TAG_PATTERNS = list_of(textual("pattern", values.TAG_PATTERN, values.tag_pattern))
-HEADERS = Kind("map of lists", Form.YAML, _headers, open=True)
+HEADERS = Kind("map of lists", Form.YAML, partial(_headers, hides=is_secret), open=True)
+"""Of our answers: a header may hold a cookie, so its name decides whether the value is shown."""
+SECRET_HEADERS = Kind("map of lists", Form.YAML, partial(_headers, hides=lambda _: True), open=True)
+"""Of requests to others: who lets somebody in by a header calls it anything."""
 FIELDS = Kind("map", Form.YAML, _fields, open=True)
 ANYTHING = Kind("anything", Form.YAML, _anything, open=True)
 PATH = textual("path", "a path", values.path)

@@ -11,6 +11,9 @@ import re
 from entrepot.config.nodes import Listing, Node, Scalar, Table, is_null
 
 HIDDEN = "***"
+PEM = "-----BEGIN"
+"""With this a key begins, whatever the name under which somebody put its text."""
+
 _SECRET_NAMES = re.compile(
     r"password|passwd|passphrase|secret|token|credential|authorization|cookie|connectionstring|signature"
     r"|(access|account|api|license|private|shared|encryption|auth)key(id)?$|^key$"
@@ -36,7 +39,11 @@ def printable(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped."""
+    """A value that is no secret as a whole, on one line: passwords inside URLs hidden, odd characters escaped, a PEM
+    file's text hidden as a whole.
+    """
+    if PEM in text:
+        return HIDDEN
     text = _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", _DATABASE.sub(rf"\1//{HIDDEN}@", text)))
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
@@ -85,3 +92,10 @@ def flow(node: Node) -> str:
         return "[" + ", ".join(flow(item) for item in node.items) + "]"
     pairs = (f"{shown(name)}: {HIDDEN if is_secret(name) else flow(entry)}" for name, entry in node.entries.items())
     return "{" + ", ".join(pairs) + "}"
+
+
+def veiled(node: Node) -> str:
+    """Of a secret nothing; of a map of secrets their names."""
+    if isinstance(node, Table):
+        return "{" + ", ".join(f"{named(name)}: {HIDDEN}" for name in node.entries) + "}"
+    return HIDDEN

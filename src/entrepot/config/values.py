@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from entrepot.config.redact import PEM
 from entrepot.oci.globs import REPOSITORY_PATTERN, is_repository_pattern
 from entrepot.web.settings import TcpAddress
 
@@ -52,6 +53,14 @@ NETWORK = "an address or a network, such as 10.0.0.0/8 or fd00::/8"
 ROUTE = "a path that begins with /, such as /metrics"
 TAG_PATTERN = "a tag, with * for any run of characters and ? for one"
 PREFIX = "a path that begins with /, such as /registry/"
+
+
+class Concealed(ValueError):
+    """What was found may be a secret: a message says ``found`` of it and nothing more."""
+
+    def __init__(self, found: str, allowed: str) -> None:
+        super().__init__(allowed)
+        self.found = found
 
 
 def integer(text: str) -> int:
@@ -157,6 +166,10 @@ def path(text: str) -> Path:
     """A path on this machine, absolute: what was relative is so to where the process was started."""
     if not text:
         raise ValueError("a path, not an empty string")
+    if PEM in text:
+        raise Concealed("the text itself, which is not shown", "a path; this is the text of a PEM file; write its path")
+    if "\n" in text or "\r" in text:
+        raise Concealed("a text of several lines, which is not shown", "the path of a file that holds it")
     try:
         os.fsencode(text)
     except UnicodeError:

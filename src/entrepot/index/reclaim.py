@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from entrepot.index.engine import Engine, Transaction
 from entrepot.index.kinship import Kinship
 from entrepot.index.schema import BLOBS, LAYERS, REFERENCES, REPOSITORIES, REVISIONS, TAGS, TRASH
+from entrepot.index.sight import EVERYTHING, Sight
 from entrepot.index.statements import Statement, Value
 from entrepot.oci.digests import Digest
 from entrepot.oci.names import RepositoryName, Tag
@@ -18,6 +19,9 @@ from entrepot.oci.names import RepositoryName, Tag
 class Reclaim:
     """``freed``: bytes that nothing else needs, in ``freed_blobs`` blobs. ``shared``: those that stay, since another
     manifest, repository or the trash needs them.
+
+    Who does not see all repositories is told of this one alone, so that ``freed`` is the most that can come free: else
+    they could ask of any content whether somebody has it.
     """
 
     tags: tuple[Tag, ...]
@@ -79,7 +83,7 @@ class Reclaims:
             select(*in_trash).where(REFERENCES.c.target == of, TRASH.c.digest == REFERENCES.c.manifest), dialect
         )
 
-    async def of_repository(self, name: RepositoryName) -> Reclaim | None:
+    async def of_repository(self, name: RepositoryName, sight: Sight = EVERYTHING) -> Reclaim | None:
         """Of all that a repository holds; None where it is not known."""
 
         def ask(tx: Transaction) -> Reclaim | None:
@@ -89,11 +93,11 @@ class Reclaims:
             manifests = [Digest(row[0]) for row in tx.all(self._all, {"here": here})]
             tags = [Tag(row[0]) for row in tx.all(self._all_tags, {"here": here})]
             layers = {Digest(row[1]) for row in tx.all(self._layers, {"here": here})}
-            return self._weigh(_Going(name, here, frozenset(manifests)), tags, layers, tx)
+            return self._weigh(_Going(name, here, frozenset(manifests), sight), tags, layers, tx)
 
         return await self._engine.read_together(ask)
 
-    async def of_manifest(self, name: RepositoryName, digest: Digest) -> Reclaim | None:
+    async def of_manifest(self, name: RepositoryName, digest: Digest, sight: Sight = EVERYTHING) -> Reclaim | None:
         """Of a manifest with its tags and what it alone keeps alive; None where it is not here."""
 
         def ask(tx: Transaction) -> Reclaim | None:
@@ -102,11 +106,11 @@ class Reclaims:
                 return None
             tags = self._kinship.tags(here, digest, tx)
             orphans = self._kinship.find_orphans(here, (digest,), [(tag, digest) for tag in tags], tx)
-            return self._weigh_some(name, here, tags, [digest, *orphans], tx)
+            return self._weigh_some(_Going(name, here, frozenset([digest, *orphans]), sight), tags, tx)
 
         return await self._engine.read_together(ask)
 
-    async def of_tag(self, name: RepositoryName, tag: Tag) -> Reclaim | None:
+    async def of_tag(self, name: RepositoryName, tag: Tag, sight: Sight = EVERYTHING) -> Reclaim | None:
         """Of a tag and what it alone keeps alive; None where it is not here."""
 
         def ask(tx: Transaction) -> Reclaim | None:
@@ -115,7 +119,7 @@ class Reclaims:
             if here is None or row is None:
                 return None
             orphans = self._kinship.find_orphans(here, (), [(tag, Digest(row[1]))], tx)
-            return self._weigh_some(name, here, [tag], orphans, tx)
+            return self._weigh_some(_Going(name, here, frozenset(orphans), sight), [tag], tx)
 
         return await self._engine.read_together(ask)
 
@@ -123,15 +127,14 @@ class Reclaims:
         row = tx.one(self._here, {"repository": name})
         return None if row is None else int(row[0] or 0)
 
-    def _weigh_some(
-        self, name: RepositoryName, here: int, tags: Sequence[Tag], manifests: Sequence[Digest], tx: Transaction
-    ) -> Reclaim:
+    def _weigh_some(self, going: "_Going", tags: Sequence[Tag], tx: Transaction) -> Reclaim:
         contents = set()
-        for manifest in manifests:
+        for manifest in going.manifests:
             for row in tx.all(self._named, {"of": manifest}):
-                held = tx.one(self._content, {"here": here, "of": Digest(row[0])})
-                contents.add(Digest(row[0] if held is None else held[0]))
-        return self._weigh(_Going(name, here, frozenset(manifests)), tags, contents, tx)
+                held = tx.one(self._content, {"here": going.here, "of": Digest(row[0])})
+                if held is not None or going.sees_all:
+                    contents.add(Digest(row[0] if held is None else held[0]))
+        return self._weigh(going, tags, contents, tx)
 
     def _weigh(self, going: "_Going", tags: Iterable[Tag], blobs: set[Digest], tx: Transaction) -> Reclaim:
         freed = freed_blobs = shared = shared_blobs = 0
@@ -147,7 +150,7 @@ class Reclaims:
     def _needed(self, going: "_Going", digest: Digest, tx: Transaction) -> bool:
         here: dict[str, Value] = {"of": digest, "here": going.here}
         elsewhere = (self._held_elsewhere, self._manifest_elsewhere, self._named_elsewhere)
-        if any(tx.one(question, here) for question in elsewhere):
+        if going.sees_all and any(tx.one(question, here) for question in elsewhere):
             return True
         if self._kinship.is_held(going.here, digest, tx) and digest not in going.manifests:
             return True
@@ -155,17 +158,23 @@ class Reclaims:
         if any(row[0] not in going.manifests for row in named):
             return True
         trashed = [*tx.all(self._trashed, {"of": digest}), *tx.all(self._named_in_trash, {"of": digest})]
-        return any(not going.takes(str(row[0]), str(row[1])) for row in trashed)
+        return any(going.leaves(str(row[0]), str(row[1])) for row in trashed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Going:
-    """What would go from one repository."""
+    """What would go from one repository, for somebody of this sight."""
 
     name: RepositoryName
     here: int
     manifests: frozenset[Digest]
+    sight: Sight
 
-    def takes(self, repository: str, digest: str) -> bool:
-        """Whether an entry of the trash goes with it."""
-        return repository == self.name and digest in self.manifests
+    @property
+    def sees_all(self) -> bool:
+        """Whether other repositories count, too."""
+        return self.sight.patterns is None
+
+    def leaves(self, repository: str, digest: str) -> bool:
+        """Whether an entry of the trash stays, and counts."""
+        return digest not in self.manifests if repository == self.name else self.sees_all

@@ -28,9 +28,10 @@ WINDOWS = 5
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """``events`` that are seen, of those behind the position that was asked for. ``until``: of the last one that was
-    looked at, where to go on; more may follow where no event was seen. ``first``: of the first one that was looked at,
-    None where there was none.
+    """``events`` that are seen, of those behind the position that was asked for. ``until``: where to go on; at the end
+    of the feed that of the last event that was seen, so that it tells nothing of others, else that of the last one that
+    was looked at: more may follow where no event was seen. ``first``: of the first one that was looked at, None where
+    there was none.
     """
 
     events: Sequence[StoredEvent]
@@ -69,13 +70,14 @@ class SeenEvents:
         first, until = None, after
         for _ in range(WINDOWS):
             rows = tx.all(self._window, {"after": until})
-            if not rows:
-                break
-            first = int(rows[0][0] or 0) if first is None else first
+            if rows and first is None:
+                first = int(rows[0][0] or 0)
             seen = [int(row[0] or 0) for row in rows if shows(None if row[1] is None else str(row[1]))]
             events += self._read(seen[: limit - len(events)], tx)
             if len(events) == limit:
                 return EventPage(events, events[-1].position, first)
+            if len(rows) < WINDOW:
+                return EventPage(events, events[-1].position if events else after, first)
             until = int(rows[-1][0] or 0)
         return EventPage(events, until, first)
 

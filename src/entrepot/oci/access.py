@@ -22,6 +22,9 @@ ALL = frozenset({"*"})
 LONGEST = 2000
 """Characters of one scope at most."""
 
+MOST_ACTIONS = 32
+"""Of one scope at most; repositories have three."""
+
 _KIND = re.compile(r"([a-z0-9]+)(?:\(([A-Za-z0-9_-]*)\))?", re.ASCII)
 _ACTION = re.compile(r"[a-z*-]{1,32}", re.ASCII)
 
@@ -47,6 +50,8 @@ class Access:
         words = frozenset(actions.split(",")) - {""}
         if len(text) > LONGEST or not (first and last and name) or not _KIND.fullmatch(kind):
             raise RequestInvalid(f"{text[:100]!r} is no scope; one looks like repository:team/app:pull,push")
+        if len(words) > MOST_ACTIONS:
+            raise RequestInvalid(f"{text[:100]!r} names over {MOST_ACTIONS} actions; they are pull, push, delete and *")
         if not all(_ACTION.fullmatch(word) for word in words):
             raise RequestInvalid(f"{text[:100]!r} names actions that are none; they are pull, push, delete and *")
         return cls(kind, name, words)

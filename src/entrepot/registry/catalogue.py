@@ -85,19 +85,20 @@ class Catalogue:
         await self.require(name)
         return _page(await self._index.lists.tag_entries(name, last, limit + 1), limit)
 
-    async def reclaim(self, name: RepositoryName, reference: Reference | None) -> Reclaim:
-        """What deleting a tag, a manifest or (None) the repository would take along and give back.
+    async def reclaim(self, name: RepositoryName, reference: Reference | None, sight: Sight = EVERYTHING) -> Reclaim:
+        """What deleting a tag, a manifest or (None) the repository would take along and give back; at most, where
+        ``sight`` is not all repositories.
 
         Raises ``NameUnknown`` or ``ManifestUnknown``.
         """
         await self._adoption.complete(name)
         reclaims = self._index.reclaims
         if reference is None:
-            found = await reclaims.of_repository(name)
+            found = await reclaims.of_repository(name, sight)
         elif isinstance(reference, Digest):
-            found = await reclaims.of_manifest(name, reference)
+            found = await reclaims.of_manifest(name, reference, sight)
         else:
-            found = await reclaims.of_tag(name, reference)
+            found = await reclaims.of_tag(name, reference, sight)
         if found is None:
             raise NameUnknown({"name": name}) if reference is None else ManifestUnknown(f"{reference} is not in {name}")
         return found

@@ -10,7 +10,6 @@ from entrepot.web.api.access import AccessPages
 from entrepot.web.api.events import EventPages
 from entrepot.web.api.openapi import DocumentPage
 from entrepot.web.api.operations import Operation
-from entrepot.web.api.origins import Origins
 from entrepot.web.api.repositories import RepositoryPages
 from entrepot.web.api.robots import RobotPages
 from entrepot.web.api.roles import RolePages
@@ -20,6 +19,7 @@ from entrepot.web.api.tags import TagPages
 from entrepot.web.api.trash import TrashPages
 from entrepot.web.api.users import UserPages
 from entrepot.web.doors import Doors
+from entrepot.web.origins import Origins
 from entrepot.web.settings import HttpSettings
 
 

@@ -103,7 +103,8 @@ class RepositoryPages:
         name, tag, digest = place.repository, TAG.read(query), DIGEST.read(query)
         if tag is not None and digest is not None and (await self._registry.manifests.get(name, tag)).digest != digest:
             raise ManifestUnknown(f"the tag {tag} of {name} does not point to {digest} any more; look again")
-        return json_answer(_describe(await self._registry.catalogue.reclaim(name, tag or digest)))
+        found = await self._registry.catalogue.reclaim(name, tag or digest, exchange.admitted.sight)
+        return json_answer(_describe(found))
 
 
 def answer_deletion(what: dict[str, object], until: float | None) -> Answer:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from entrepot.oci.errors import ReadOnly, RouteUnknown, Unsupported
 from entrepot.web.api.operations import Method, Operation, find_place
-from entrepot.web.api.origins import Origins
 from entrepot.web.api.parameters import require_known
 from entrepot.web.doors import Doors
 from entrepot.web.exchange import Exchange, answer_options
+from entrepot.web.origins import Origins
 from entrepot.web.outgoing import Outgoing, too_many
 
 ROOT = "/api/v1"

@@ -73,7 +73,10 @@ SCHEMAS: Mapping[str, Schema] = {
                 "description": "Manifests that would go, the first 10,000.",
             },
             "manifestCount": COUNT,
-            "bytesFreed": {**COUNT, "description": "Bytes that come free: when the trash expires, or with purge=true."},
+            "bytesFreed": {
+                **COUNT,
+                "description": "Bytes that come free, with the trash or purge=true; for who does not see all, at most.",
+            },
             "blobsFreed": {**COUNT, "description": "In so many blobs."},
             "bytesShared": {**COUNT, "description": "Bytes that stay, because something else needs them."},
             "blobsShared": {**COUNT, "description": "In so many blobs."},

@@ -105,15 +105,16 @@ class TagPages:
             await self._registry.catalogue.require(name)
             await self._registry.manifests.get(name, tag)
         more = len(moves) > limit
-        entries = [_describe(move) for move in moves[:limit]]
+        actors = exchange.admitted.sight.actors
+        entries = [_describe(move, move.actor if actors else "") for move in moves[:limit]]
         return json_answer({"moves": entries, "next": str(moves[limit - 1].number) if more else None})
 
 
-def _describe(move: Move) -> dict[str, object]:
+def _describe(move: Move, actor: str) -> dict[str, object]:
     return {
         "number": move.number,
         "at": write_moment(move.moved_at),
-        "actor": move.actor,
+        "actor": actor,
         "action": move.action,
         "from": move.old,
         "to": move.new,

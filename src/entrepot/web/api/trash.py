@@ -71,7 +71,10 @@ class TrashPages:
             await self._registry.catalogue.require(name)
         entries = found[:limit]
         lost = await self._registry.trash.tags_lost(name, entries)
-        manifests = [_describe(entry, tags) for entry, tags in zip(entries, lost, strict=True)]
+        actors = exchange.admitted.sight.actors
+        manifests = [
+            _describe(entry, tags, entry.actor if actors else "") for entry, tags in zip(entries, lost, strict=True)
+        ]
         return json_answer({"manifests": manifests, "next": entries[-1].digest if len(found) > limit else None})
 
     async def restore(self, exchange: Exchange, place: Place) -> Answer:
@@ -98,11 +101,11 @@ async def _read_wish(exchange: Exchange) -> Wish:
     )
 
 
-def _describe(entry: Trashed, tags: Sequence[Tag]) -> dict[str, object]:
+def _describe(entry: Trashed, tags: Sequence[Tag], actor: str) -> dict[str, object]:
     return {
         "digest": entry.digest,
         "tags": tags,
         "trashedAt": write_moment(entry.trashed_at),
         "restorableUntil": write_moment(entry.due_at),
-        "actor": entry.actor,
+        "actor": actor,
     }

@@ -10,6 +10,7 @@ from entrepot.registry.registry import Registry
 from entrepot.web.doors import Doors
 from entrepot.web.exchange import Answer, Exchange, answer_options, json_answer
 from entrepot.web.locations import Locations
+from entrepot.web.origins import Origins
 from entrepot.web.outgoing import Outgoing, too_many
 from entrepot.web.v2 import blobs, manifests
 from entrepot.web.v2.lists import ListPages
@@ -32,10 +33,11 @@ METHODS: dict[Kind, tuple[str, ...]] = {
 class Api:
     """The distribution API over one registry."""
 
-    def __init__(self, registry: Registry, doors: Doors, locations: Locations) -> None:
+    def __init__(self, registry: Registry, doors: Doors, locations: Locations, origins: Origins) -> None:
         self._registry = registry
         self._doors = doors
         self._locations = locations
+        self._origins = origins
         self._uploads = UploadPages(registry, doors, locations)
         self._lists = ListPages(registry, locations)
         self._outgoing = Outgoing()
@@ -48,7 +50,8 @@ class Api:
         self._require_method(exchange.method, route.kind)
         upload = find_upload(route.tail) if route.kind == "upload" else None
         await self._doors.admit(exchange, find_needs(exchange.method, route), upload=upload)
-        self._require_writable(exchange.method)
+        if exchange.method not in {"GET", "HEAD"}:
+            self._require_change(exchange)
         if route.kind == "blobs" and exchange.method != "DELETE":
             name, digest = RepositoryName.parse(route.name), Digest.parse(route.tail)
             return await blobs.get(exchange, self._registry, name, digest)
@@ -66,9 +69,10 @@ class Api:
         if method not in allowed:
             raise Unsupported(f"{method} is not for this endpoint", headers={"Allow": ", ".join(allowed)})
 
-    def _require_writable(self, method: str) -> None:
-        if self._registry.settings.readonly and method not in {"GET", "HEAD"}:
+    def _require_change(self, exchange: Exchange) -> None:
+        if self._registry.settings.readonly:
             raise ReadOnly
+        self._origins.require_own(exchange)
 
     async def _answer(self, exchange: Exchange, route: Route) -> Answer:
         match route.kind:
