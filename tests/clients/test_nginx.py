@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import bcrypt
 import pytest
 
 from support.boxes import Box
@@ -30,6 +30,7 @@ URL = f"https://{HOST}"
 CA = f"/etc/docker/certs.d/{HOST}/ca.crt"
 CONFIG = "/etc/docker/registry/config.yml"
 PASSWORD = "correct horse battery"
+PASSWORDS = "/etc/nginx/registry.htpasswd"
 AUTH = "/run/auth.json"
 POLICY = "/run/policy.json"
 CURL = ["curl", "-s", "--cacert", CA]
@@ -207,8 +208,14 @@ def test_in_a_path(box: Box, rootfs: bytes) -> None:
 
 def test_nginx_asks_for_passwords(box: Box, rootfs: bytes) -> None:
     """The open registry takes no notice of the Basic credentials that nginx passes on; without them nobody gets in."""
-    box.write("/etc/nginx/registry.htpasswd", _htpasswd("alice"))
+    box.run(entrepot("htpasswd", PASSWORDS, "bob"), stdin=PASSWORD.encode())
     server = _start(box, ASKS)
+    assert _status(box, "-u", f"bob:{PASSWORD}", f"{URL}/v2/") == "500", "as the file is made, nginx cannot read it"
+    _write_passwords(box)
+    assert _status(box, "-u", f"bob:{PASSWORD}", f"{URL}/v2/") == "200"
+    assert box.run(["stat", "-c", "%U:%G %a", PASSWORDS]).strip() == "root:www-data 640"
+    box.run(entrepot("htpasswd", PASSWORDS, "carol"), stdin=PASSWORD.encode())
+    assert box.run(["stat", "-c", "%U:%G %a", PASSWORDS]).strip() == "root:www-data 640"
     refused = box.run([*CURL, "-i", f"{URL}/v2/"])
     assert " 401 " in refused.splitlines()[0]
     assert _headers(refused)["docker-distribution-api-version"] == "registry/2.0"
@@ -230,7 +237,7 @@ def test_nginx_signs_people_in(box: Box, rootfs: bytes) -> None:
     """Who nginx says signed in may do what their rules allow. A header of the client's own counts for nothing, through
     nginx as straight at the registry.
     """
-    box.write("/etc/nginx/registry.htpasswd", _htpasswd("alice"))
+    _write_passwords(box)
     (line,) = find_blocks(PAGE, SIGNS_IN, "nginx")
     server = _start(box, ASKS, SIGNS_IN, header=line)
     box.run(entrepot("user", "add", "alice", "--no-password", "-c", CONFIG))
@@ -283,6 +290,8 @@ def _docker_push_alone(box: Box, rootfs: bytes) -> str:
     return box.run(["docker", "push", image], fails=True)
 
 
-def _htpasswd(user: str) -> str:
-    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(5, prefix=b"2a")).decode()
-    return f"{user}:{hashed.replace('$2a$', '$2y$', 1)}\n"
+def _write_passwords(box: Box) -> None:
+    """As the page has it, for alice."""
+    (commands,) = find_blocks(PAGE, ASKS, "sh")
+    script = commands.replace("entrepot htpasswd", shlex.join(map(str, entrepot("htpasswd"))))
+    box.run(["sh", "-ec", script], stdin=f"{PASSWORD}\n".encode())

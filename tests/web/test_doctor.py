@@ -63,6 +63,9 @@ class Practice:
         ({"host": "cr.example.com", "forwarded": "for=203.0.113.9;proto=https"}, None),
         ({"host": "127.0.0.1:5000"}, "https://cr.example.com"),
         ({"host": "127.0.0.1:5000"}, None),
+        ({"host": "localhost:5000", "x-remote-user": "ann", "via": "1.1 curl"}, None),
+        ({"host": "[::1]:5000"}, None),
+        ({"host": "127.0.0.1:5000", "x-forwarded-for": "", "x-forwarded-proto": "", "forwarded": ""}, None),
     ],
 )
 def test_nothing_is_wrong(tmp_path: Path, headers: Mapping[str, str], host: str | None) -> None:
