@@ -28,7 +28,7 @@ from entrepot.auth.token_service import TokenService
 from entrepot.auth.uses import Uses
 from entrepot.auth.visitors import STRANGER, Visitor
 from entrepot.index.directory import ANONYMOUS
-from entrepot.oci.access import CATALOG, CATALOG_SEARCH, Access
+from entrepot.oci.access import CATALOG, Access
 from entrepot.oci.errors import Denied, RegistryError, Unauthorized
 
 _Scheme = Literal["bearer", "basic"]
@@ -224,11 +224,10 @@ class AccountGate:
 
 def _has_to_say_who(approach: Approach, needs: Sequence[Access]) -> bool:
     """Clients ask without credentials first, also those who have some. Where that is answered with what everybody sees,
-    they never see more: so catalog and search ask who it is, but not the JSON API's lists. A token given to nobody will
-    do, and docker's empty name and password where it searches for who has not logged in.
+    they never see more: so the catalog asks who it is, for which a token given to nobody will do. Not so the search of
+    ``/v1/``, for which docker has no token, nor the JSON API's lists.
     """
-    listing = CATALOG_SEARCH in needs or (CATALOG in needs and not approach.basic_only)
-    return not needs or (listing and approach.authorization is None)
+    return not needs or (CATALOG in needs and approach.authorization is None and not approach.basic_only)
 
 
 def _describe_refusal(name: str, token: AccessToken, needs: Sequence[Access], address: str) -> str:
