@@ -293,6 +293,17 @@ async def test_whom_a_proxy_has_signed_in(house: House) -> None:
     assert house.gate.recall(come(signed_in="alice"), repository("public/x")) is None
 
 
+async def test_nobody_is_refused_for_what_was_just_allowed(house: House) -> None:
+    """A rule that another worker has written in this moment is read before somebody is refused."""
+    new = repository("new/x")
+    with pytest.raises(Denied):
+        await house.gate.admit(come(basic("alice")), [new])
+    assert house.gate._book.fresh
+    await house.index.directory.add_rule("user:alice", "new/*", "*", frozenset({"pull"}), "")
+    assert house.gate._book.fresh
+    assert (await house.gate.admit(come(basic("alice")), [new])).actor == "alice"
+
+
 async def test_a_robot_is_nobody_whom_a_proxy_signs_in(house: House) -> None:
     """Names of people are given elsewhere; one that is a robot's gets none of what the robot may do."""
     await house.index.directory.add_account(

@@ -102,6 +102,9 @@ class AccountGate:
             raise self._ask(approach, needs)
         policy = await self._book.refresh()  # only now: hashing may have taken seconds
         admission = self._let_in(visitor, approach, needs, policy)
+        if admission is None and await self._book.renew():
+            visitor = await self._find_visitor(approach, needs)
+            admission = self._let_in(visitor, approach, needs, self._book.policy)
         if admission is None:
             raise self._refuse(visitor, approach, needs)
         if visitor.account is not None:

@@ -173,6 +173,15 @@ class Book:
                     await self._read()
         return self._policy
 
+    async def renew(self) -> bool:
+        """Read what has changed in this moment; whether anything has. Before somebody is refused: what allows them may
+        have been said on another worker just now. Raises ``Unavailable``.
+        """
+        before = self._version
+        async with self._reading:
+            await self._read()
+        return self._version != before
+
     async def account(self, name: str) -> Account | None:
         """The account as it is now, or was at most :data:`FRESH` ago."""
         await self.refresh()

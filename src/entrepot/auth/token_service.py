@@ -135,7 +135,8 @@ class TokenService:
             raise RequestInvalid(f"a request has at most {MOST_SCOPES} scopes")
 
     async def _give(self, wanted: Wanted, visitor: Visitor, address: str) -> Grant:
-        policy = await self._book.refresh()
+        await self._book.renew()
+        policy = self._book.policy
         granted = [
             Access(scope.kind, scope.name, actions)
             for scope in _unite(wanted.scopes)
