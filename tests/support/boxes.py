@@ -23,7 +23,10 @@ mount -t tmpfs box "$1/top"
 mkdir "$1/top/changes" "$1/top/work"
 mount -t overlay box -o "lowerdir=/,upperdir=$1/top/changes,workdir=$1/top/work" "$1/root"
 for below in proc dev sys; do mount --rbind "/$below" "$1/root/$below"; done
-mount -t tmpfs box "$1/root/tmp"
+if ! [ -e "$1/root$2/pyproject.toml" ]; then  # it lies on a file system of its own, which the overlay does not show
+  mkdir -p "$1/root$2"
+  mount --bind "$2" "$1/root$2"
+fi
 mount -t tmpfs box "$1/root/run"
 ip link set lo up
 touch "$1/root/run/box"
@@ -46,7 +49,9 @@ class Box:
         for name in ("top", "root"):
             (self.home / name).mkdir()
         new = ["unshare", "--mount", "--net", "--propagation", "private"]
-        self._keeper.start([*new, "sh", "-c", _SET_UP, "sh", self.home], env={"PATH": programs.SEARCH})
+        self._keeper.start(
+            [*new, "sh", "-c", _SET_UP, "sh", self.home, programs.PROJECT], env={"PATH": programs.SEARCH}
+        )
         self._keeper.await_ready(lambda: not programs.fails_quietly(self.inside(["test", "-e", "/run/box"])))
         self.write("/etc/hosts", "".join(f"127.0.0.1 {name}\n" for name in ("localhost", *self._hosts)))
         return self
