@@ -18,11 +18,8 @@ from bench.wrk import Load
 
 _SHAPE = Shape(200, 5)
 _CONNECTIONS = 32
-_FEW = 8
-"""Connections where an answer may cost 60 ms of a core or more, so that each of them gets some within seconds."""
-
 _AT_LEAST = 4
-"""Seconds of such a run."""
+"""Seconds of a run where an answer may cost 60 ms of a core or more, so that each connection gets some."""
 
 Authorize = Callable[[Server, str], str]
 """The Authorization header for a server and a repository; "" for none."""
@@ -35,10 +32,11 @@ def htpasswd(bench: Bench) -> list[Line]:
     programs = [with_htpasswd(program, bench.directory, "puller", password) for program in bench.registries]
     stage = bench.stage("get-htpasswd", _SHAPE, programs)
     files = _write_requests(bench, stage, lambda _server, _repository: basic)
-    load = Load(_FEW, max(_AT_LEAST, bench.scale.seconds))
+    load = Load(_CONNECTIONS, max(_AT_LEAST, bench.scale.seconds))
     each(stage, lambda server: _warm(server, files[server.name], load))
     lines = readings(programs, stage, take_gets(stage, files, load, bench.scale.rounds), read_gets)
-    work = f"GET manifest by tag, htpasswd (bcrypt, cost {BCRYPT_COST}), {_SHAPE.tags:,} tags, {_FEW} connections"
+    how = f"htpasswd (bcrypt, cost {BCRYPT_COST})"
+    work = f"GET manifest by tag, {how}, {_SHAPE.tags:,} tags, {_CONNECTIONS} connections"
     return [Line(work, "/s", lines, target="500x", cpu_unit="1,000 GETs")]
 
 
