@@ -16,7 +16,6 @@ from argon2 import PasswordHasher
 from entrepot.app.accounts import open_accounts, prepare_accounts
 from entrepot.auth import memo, remembered
 from entrepot.auth.account_gate import AccountGate
-from entrepot.auth.audit import NoAudit
 from entrepot.auth.gate import Approach, OpenUpload
 from entrepot.auth.generated import hash_token, make_token
 from entrepot.auth.logins import LoginRefused
@@ -29,6 +28,7 @@ from entrepot.index.index import Index, open_index
 from entrepot.oci.access import ADMINISTRATION, CATALOG, PULL, PUSH, Access, to_repository
 from entrepot.oci.errors import Denied, Unauthorized
 from entrepot.oci.names import RepositoryName
+from support.approaches import NoAudit
 from support.waiting import until
 
 if TYPE_CHECKING:

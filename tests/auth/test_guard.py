@@ -205,14 +205,6 @@ async def test_who_was_right_here_does_not_wait_for_others(bench: Bench) -> None
     assert bench.slept == [1.0]
 
 
-async def test_noted_failures_count(bench: Bench) -> None:
-    """A failure found without hashing slows down as any other."""
-    for _ in range(20):
-        bench.guard.note_failure("robot", HERE)
-    await bench.guard.check("robot", "x", None, HERE)
-    assert bench.slept == [10.0]
-
-
 async def test_too_many_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a number that waits, others are told to come again; who was right from there lately still comes in."""
     assert await bench.guard.check("alice", "right", "hash of right", HERE)

@@ -15,7 +15,7 @@ from entrepot.web.api.operations import find_place
 from support import images, transfer
 from support.accounts import ROOT, accounts, make_administrator
 from support.api import delete
-from support.hostile import basic
+from support.approaches import basic
 from support.unharmed import unharmed
 
 if TYPE_CHECKING:

@@ -43,3 +43,16 @@ class Told:
     def changed(self, actor: str, address: str, what: str) -> None:
         """Gates change nothing."""
         raise AssertionError(actor, address, what)
+
+
+class NoAudit:
+    """Tells nobody."""
+
+    def login(self, actor: str, address: str, how: str) -> None:
+        pass
+
+    def refused(self, actor: str, address: str, why: str, what: str) -> None:
+        pass
+
+    def changed(self, actor: str, address: str, what: str) -> None:
+        pass

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from support import forging
-from support.authorities import make_certificate
 from support.forging import ABSENT, Forge, encode, public_der, public_pem, sign_hmac, sign_raw, write
+from support.signers import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from cryptography import x509
+
+    from support.forging import SigningKey
 
 
 NAME = "team/app"
@@ -46,13 +50,6 @@ class Hostile:
 
 def _one(name: str, line: str | bytes, *, known: bool = False) -> Hostile:
     return Hostile(name, (line if isinstance(line, bytes) else line.encode("latin-1", "replace"),), known)
-
-
-def basic(user: str | bytes, password: str | bytes) -> str:
-    """The header of a user and password."""
-    raw = (user if isinstance(user, bytes) else user.encode()) + b":"
-    raw += password if isinstance(password, bytes) else password.encode()
-    return f"Basic {base64.b64encode(raw).decode()}"
 
 
 def malformed(user: str, password: str) -> Iterator[Hostile]:
@@ -252,21 +249,20 @@ def _keys(forge: Forge) -> Iterator[Hostile]:
     for kid in kids:
         text = str(kid)[:24]
         yield _bearer(f"my key under kid {text!r}", forge.token(FULL, header={"alg": "ES256", "kid": kid}, sign=by_me))
-    now = datetime.now(UTC)
     chains: dict[str, object] = {
-        "of my own": forge.x5c([make_certificate(mine, "me", now)]),
-        "of my own in the issuer's name": forge.x5c([make_certificate(mine, forge.issuer, now)]),
-        "that has expired": forge.x5c([make_certificate(mine, "me", now - timedelta(days=9))]),
-        "that begins tomorrow": forge.x5c([make_certificate(mine, "me", now + timedelta(days=2))]),
-        "of my own before the issuer's": forge.x5c([make_certificate(mine, "me", now), *forge.chain]),
+        "of my own": forge.x5c([_certify(mine, "me")]),
+        "of my own in the issuer's name": forge.x5c([_certify(mine, forge.issuer)]),
+        "that has expired": forge.x5c([_certify(mine, "me", days=-9)]),
+        "that begins tomorrow": forge.x5c([_certify(mine, "me", days=2)]),
+        "of my own before the issuer's": forge.x5c([_certify(mine, "me"), *forge.chain]),
         "that is empty": [],
         "that is text": "x",
         "of numbers": [1, 2],
         "of text": ["x"],
         "of an empty text": [""],
         "of null": [None],
-        "of half a certificate": [text[:100] for text in forge.x5c([make_certificate(mine, "me", now)])],
-        "of a thousand": forge.x5c([make_certificate(mine, "me", now)]) * 20,
+        "of half a certificate": [text[:100] for text in forge.x5c([_certify(mine, "me")])],
+        "of a thousand": forge.x5c([_certify(mine, "me")]) * 20,
     }
     for name, chain in chains.items():
         yield _bearer(f"an x5c {name}", forge.token(FULL, header={"alg": "ES256", "x5c": chain}, sign=by_me))
@@ -341,3 +337,8 @@ def _accesses(forge: Forge) -> Iterator[Hostile]:
     for action in values:
         entry = {"type": "repository", "name": NAME, "actions": action}
         yield _bearer(f"actions {action!s:.30}", forge.token([entry]), known=True)
+
+
+def _certify(key: SigningKey, name: str, *, days: int = 0) -> x509.Certificate:
+    """Good around so many days from now."""
+    return Authority(name, key=key, begins=timedelta(days=days - 1), ends=timedelta(days=days + 1)).certificate

@@ -11,7 +11,6 @@ import pytest
 from starlette.types import Message
 
 from entrepot.auth.administration import join_administration
-from entrepot.auth.audit import NoAudit
 from entrepot.auth.gate import OpenGate
 from entrepot.auth.settings import AccountsSettings
 from entrepot.oci.errors import RegistryError, RouteUnknown
@@ -23,6 +22,7 @@ from entrepot.web.api.router import JsonApi
 from entrepot.web.doors import Doors
 from entrepot.web.exchange import Exchange
 from entrepot.web.settings import HttpSettings, TcpAddress
+from support.approaches import NoAudit
 from support.houses import open_house
 from support.seen import LOCAL
 

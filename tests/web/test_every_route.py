@@ -22,7 +22,6 @@ from entrepot.app import accounts
 from entrepot.app.gates import open_gate, prepare_gate
 from entrepot.auth import guard, htpasswd
 from entrepot.auth.administration import join_administration
-from entrepot.auth.audit import NoAudit
 from entrepot.auth.issuing import find_epoch
 from entrepot.auth.settings import AccountsSettings, AuthSettings, HtpasswdSettings, TokenSettings
 from entrepot.index.directory import Account
@@ -30,12 +29,13 @@ from entrepot.storage.memory import open_memory
 from entrepot.telemetry.logs import configure_logs
 from entrepot.telemetry.settings import LogSettings
 from support import hostile
-from support.authorities import make_certificate
+from support.approaches import NoAudit, basic
 from support.edges import Answered, EdgeUnderTest
 from support.forging import ABSENT, Forge
-from support.hostile import FULL, NAME, Hostile, basic
+from support.hostile import FULL, NAME, Hostile
 from support.houses import open_house
 from support.routes import Request, list_requests
+from support.signers import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,7 +110,7 @@ def _htpasswd(directory: Path, _house: House) -> Kind:
 
 def _token(directory: Path, _house: House) -> Kind:
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = make_certificate(key, ISSUER)
+    certificate = Authority(ISSUER, key=key).certificate
     bundle = directory / "bundle.pem"
     bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     forge = Forge(key, ISSUER, SERVICE, [certificate])
@@ -123,7 +123,7 @@ def _token(directory: Path, _house: House) -> Kind:
 def _accounts(directory: Path, house: House) -> Kind:
     """The user is an administrator: whatever a token does not hold is refused all the same."""
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = make_certificate(key, ISSUER)
+    certificate = Authority(ISSUER, key=key).certificate
     pem = serialization.Encoding.PEM
     (directory / "token.crt").write_bytes(certificate.public_bytes(pem))
     form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

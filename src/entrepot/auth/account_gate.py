@@ -113,7 +113,7 @@ class AccountGate:
 
     def seal(self, upload: UUID, admission: Admission) -> str:
         """See :class:`entrepot.auth.gate.Gate`."""
-        return self._seals.make(upload, admission.owner) if admission.owner else ""
+        return self._seals.make(upload, admission.owner)
 
     def _let_in(
         self, visitor: Visitor, approach: Approach, needs: Sequence[Access], policy: Policy

@@ -69,19 +69,6 @@ class Audit(Protocol):
         ...
 
 
-class NoAudit:
-    """Tells nobody."""
-
-    def login(self, actor: str, address: str, how: str) -> None:
-        pass
-
-    def refused(self, actor: str, address: str, why: str, what: str) -> None:
-        pass
-
-    def changed(self, actor: str, address: str, what: str) -> None:
-        pass
-
-
 @dataclass(frozen=True, slots=True)
 class Fact:
     """What is told once, however often it happens. ``target``: pairs of names and words."""

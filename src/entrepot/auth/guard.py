@@ -118,10 +118,6 @@ class Guard:
         """Hash a new password, in the same few threads. Not for many at once: that is for the caller to see to."""
         return await self._hashing.run(job, 0.0)
 
-    def note_failure(self, user: str, address: str) -> None:
-        """A failure that was found without hashing, such as a wrong robot token."""
-        self._note(user, find_network(address))
-
     def _take(self, place: Place, *, known: bool) -> None:
         if known:
             most, most_here = 2 * WAITING, 2 * WAITING

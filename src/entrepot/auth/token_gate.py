@@ -88,11 +88,10 @@ class TokenGate:
         except TokenInvalid as error:
             self._audit.refused("", approach.source, str(error), _describe(needs))
             raise self._refusal(approach, needs, str(error), "invalid_token") from None
-        if not all(_allows(token, need) for need in needs):
+        if lacking := [need for need in needs if not _allows(token, need)]:
             self._audit.refused(token.subject, approach.source, "the token does not allow it", _describe(needs))
             if ADMINISTRATION in needs:
                 raise Denied("tokens of another issuer do not administer this registry")
-            lacking = [need for need in needs if not _allows(token, need)]
             why = f"the token was not granted {_describe(lacking)}; ask for one that is"
             raise self._refusal(approach, needs, why, "insufficient_scope")
         sight = Sight(None, actors=bool(token.subject))
